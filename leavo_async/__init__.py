@@ -1,0 +1,83 @@
+"""asyncio clients for APIs that give each key so many requests a minute.
+
+from leavo_async import LeavoClient
+
+async with LeavoClient() as leavo:          # the key comes from LEAVO_API_KEY
+    async for lead in leavo.leads.list(search="ana"):
+        print(lead.name)
+"""
+
+from leavo_async._sansio.limits import RateLimit
+from leavo_async._sansio.messages import Headers, Request, Response
+from leavo_async._sansio.profile import ApiProfile
+from leavo_async._sansio.records import AttemptRecord
+from leavo_async._sansio.retry import RetryPolicy
+from leavo_async._sansio.unset import UNSET
+from leavo_async.apis.leavo import Lead, LeavoClient, NewLead
+from leavo_async.errors import (
+    APIError,
+    AuthenticationError,
+    BadRequestError,
+    ClosedError,
+    ConfigError,
+    ConflictError,
+    ConnectError,
+    ConnectTimeoutError,
+    DeadlineError,
+    LeavoError,
+    NotFoundError,
+    OutcomeUnknownError,
+    PermissionDeniedError,
+    ProtocolError,
+    RateLimitError,
+    ReadError,
+    ReadTimeoutError,
+    ResponseTooLargeError,
+    ResponseValidationError,
+    ServerError,
+    TLSError,
+    TransportError,
+    UnprocessableError,
+)
+from leavo_async.pagination import Pages
+from leavo_async.session import CallOptions, Session
+
+__all__ = [
+    "UNSET",
+    "APIError",
+    "ApiProfile",
+    "AttemptRecord",
+    "AuthenticationError",
+    "BadRequestError",
+    "CallOptions",
+    "ClosedError",
+    "ConfigError",
+    "ConflictError",
+    "ConnectError",
+    "ConnectTimeoutError",
+    "DeadlineError",
+    "Headers",
+    "Lead",
+    "LeavoClient",
+    "LeavoError",
+    "NewLead",
+    "NotFoundError",
+    "OutcomeUnknownError",
+    "Pages",
+    "PermissionDeniedError",
+    "ProtocolError",
+    "RateLimit",
+    "RateLimitError",
+    "ReadError",
+    "ReadTimeoutError",
+    "Request",
+    "Response",
+    "ResponseTooLargeError",
+    "ResponseValidationError",
+    "RetryPolicy",
+    "ServerError",
+    "Session",
+    "TLSError",
+    "TransportError",
+    "UnprocessableError",
+]

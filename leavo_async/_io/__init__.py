@@ -1,0 +1,1 @@
+"""Waits: the only places where the library awaits the outside world. Nothing here decides."""

@@ -1,0 +1,151 @@
+"""Limits of time for calls: any wait inside a guard ends when its time is up, or when the session closes."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from enum import Enum
+from types import TracebackType
+
+from leavo_async.errors import ClosedError, DeadlineError
+
+
+class Fired(Enum):
+    """What ended the wait inside a guard."""
+
+    ATTEMPT = "attempt"
+    DEADLINE = "deadline"
+    CLOSED = "closed"
+
+
+class Watch:
+    """All guards of one session, with a single timer between them.
+
+    Most calls end long before their time is up: so the timer is set for the earliest end it has seen, and only when it
+    fires are the guards looked at. Guards come and go without touching it.
+    """
+
+    __slots__ = ("_armed", "_guards", "_timer", "loop")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self._guards: set[Guard] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._armed = math.inf
+
+    def add(self, guard: Guard) -> None:
+        """Watch over this guard until it is removed."""
+        self._guards.add(guard)
+
+    def remove(self, guard: Guard) -> None:
+        """Watch over it no longer."""
+        self._guards.discard(guard)
+
+    def arm(self, moment: float) -> None:
+        """Look at the guards at this moment of the loop's clock, or earlier."""
+        if moment < self._armed:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._armed = moment
+            self._timer = self.loop.call_later(max(0.0, moment - self.loop.time()), self._look)
+
+    def close(self) -> None:
+        """End every call that is under way, with a ClosedError."""
+        if self._timer is not None:
+            self._timer.cancel()
+        for guard in self._guards:
+            # Delivered by the loop, never by the closing code itself: so it always lands at an await inside the guard.
+            self.loop.call_soon(guard.fire, Fired.CLOSED)
+
+    def _look(self) -> None:
+        self._timer, self._armed = None, math.inf
+        # A timer may fire a rounding error before its moment; setting it again for that crumb could go on for ever.
+        now = self.loop.time() + 1e-6
+        for guard in self._guards:
+            if guard.until <= now:
+                guard.fire(guard.limit)
+        self.arm(min((guard.until for guard in self._guards if guard.fired is None), default=math.inf))
+
+
+class Guard:
+    """A `with` block whose waits end in time: at the deadline, or when the session closes.
+
+        with guard:
+            return await something
+        raise guard.ending()    # reached only if the guard ended the block
+
+    It works by cancelling the task from a callback of the loop, and takes back just the cancellation it made: one from
+    elsewhere passes through untouched.
+    """
+
+    __slots__ = ("_before", "_task", "_watch", "deadline", "fired", "limit", "until")
+
+    def __init__(self, watch: Watch, deadline: float | None) -> None:
+        """deadline: seconds from now for everything inside; None for no limit."""
+        self._watch = watch
+        self.deadline = math.inf if deadline is None else watch.loop.time() + deadline
+        self.until = self.deadline
+        self.limit = Fired.DEADLINE
+        self.fired: Fired | None = None
+
+    def __enter__(self) -> Guard:
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("leavo_async must be called from a task, such as the one asyncio.run makes")
+        self._task = task
+        # Not compared with 0: a TaskGroup of Python 3.11 leaves a 1 behind on its parent.
+        self._before = task.cancelling()
+        self._watch.add(self)
+        if self.until < math.inf:
+            self._watch.arm(self.until)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        """True, which ends the block quietly, if the cancellation was ours; the code after it raises `ending()`.
+
+        Not raised here: the error would have the CancelledError as context, and with it every frame below.
+        """
+        self._watch.remove(self)
+        if self.fired is None:
+            return False
+        ours_alone = self._task.uncancel() <= self._before
+        return kind is asyncio.CancelledError and ours_alone
+
+    def bound(self, seconds: float) -> None:
+        """From now until `unbound`, waits end after so many seconds, if the deadline is not earlier."""
+        end = self._watch.loop.time() + seconds
+        if end < self.deadline:
+            self.until, self.limit = end, Fired.ATTEMPT
+            self._watch.arm(end)
+
+    def unbound(self) -> None:
+        """Back to the deadline alone."""
+        self.until, self.limit = self.deadline, Fired.DEADLINE
+        if self.until < math.inf:
+            self._watch.arm(self.until)
+
+    def attempt_timed_out(self) -> bool:
+        """Whether the cancellation just caught is our own, for the limit of `bound`; it is taken back if so."""
+        if self.fired is not Fired.ATTEMPT or self._task.cancelling() > self._before + 1:
+            return False
+        self._task.uncancel()
+        self.fired = None
+        return True
+
+    def left(self) -> float | None:
+        """Seconds until the deadline; None without one."""
+        return None if self.deadline == math.inf else self.deadline - self._watch.loop.time()
+
+    def fire(self, cause: Fired) -> None:
+        """End the wait inside. Only a callback of the loop may call it."""
+        if self.fired is None:
+            self.fired = cause
+            self._task.cancel()
+
+    def ending(self) -> ClosedError | DeadlineError:
+        """The error for what has fired."""
+        if self.fired is Fired.CLOSED:
+            return ClosedError("the session was closed during the call")
+        return DeadlineError("the deadline of the call has passed")

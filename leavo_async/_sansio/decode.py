@@ -1,0 +1,109 @@
+"""From the bytes of a good answer to a value: wrapped in {"data": …} or bare, typed or plain."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Annotated, Any, Generic, NotRequired, TypeVar
+
+from pydantic import Field, TypeAdapter, ValidationError
+from pydantic_core import from_json
+from typing_extensions import TypedDict  # typing's own is not enough for pydantic before Python 3.12
+
+from leavo_async._sansio.messages import Request, Response
+from leavo_async._sansio.paging import Page
+from leavo_async._sansio.profile import ApiProfile
+from leavo_async._sansio.read import api_error
+from leavo_async._sansio.validation import kinds_of
+from leavo_async.errors import LeavoError, ResponseValidationError
+
+T = TypeVar("T")
+_REPORTS_FAILURE = re.compile(rb'"success"\s*:\s*false')
+
+
+class _Pagination(TypedDict):
+    total: NotRequired[int | None]
+    has_more: NotRequired[bool | None]
+
+
+class _Envelope(TypedDict, Generic[T]):
+    data: T
+    success: NotRequired[bool]
+    pagination: NotRequired[_Pagination | None]
+
+
+def decode(profile: ApiProfile, request: Request, response: Response, cast_to: Any = None) -> Any:
+    """The value of an answer; None for an empty body.
+
+    cast_to: any type pydantic can validate; None gives plain dicts, lists, texts and numbers.
+    Raises ResponseValidationError if the body is not of that shape, APIError if it reports a failure.
+    """
+    if not response.body.strip():
+        return _nothing(request, cast_to)
+    if cast_to is None:
+        return _unwrapped(profile, _plain(request, response))
+    found = _validated(_adapter(cast_to), request, response)
+    return found["data"] if _is_envelope(found) else found
+
+
+def decode_page(request: Request, response: Response, cast_to: Any = None) -> Page:
+    """One page of a listing: a bare array, or one under `data` with or without `pagination`."""
+    found = _validated(_adapter(list[Any] if cast_to is None else list[cast_to]), request, response)
+    if isinstance(found, list):
+        return Page(found)
+    pagination = found.get("pagination") or {}
+    return Page(found["data"], pagination.get("total"), pagination.get("has_more"))
+
+
+# Making a validator costs a thousand times more than using it.
+@lru_cache(maxsize=256)
+def _adapter(cast_to: Any) -> TypeAdapter[Any]:
+    # Wrapped first: that a bare object has no `data` is seen at once.
+    wrapped: Any = _Envelope[cast_to]  # pyright: ignore[reportInvalidTypeForm]
+    either: Any = Annotated[wrapped | cast_to, Field(union_mode="left_to_right")]
+    return TypeAdapter(either)
+
+
+def _validated(adapter: TypeAdapter[Any], request: Request, response: Response) -> Any:
+    try:
+        found = adapter.validate_json(response.body)
+    except ValidationError as error:
+        problems = kinds_of(error)
+    else:
+        if not _is_envelope(found) or found.get("success") is not False:
+            return found
+        problems = ("success: false",)
+    raise _wrong_shape(request, response, problems)
+
+
+def _is_envelope(found: Any) -> bool:
+    return type(found) is dict and "data" in found
+
+
+def _plain(request: Request, response: Response) -> Any:
+    try:
+        return from_json(response.body, allow_inf_nan=False)
+    except ValueError:
+        problems = ("the body is not JSON",)
+    raise _wrong_shape(request, response, problems)
+
+
+def _unwrapped(profile: ApiProfile, value: Any) -> Any:
+    """What stands under `data`, if nothing but the envelope's own names stands beside it."""
+    if isinstance(value, dict) and "data" in value:
+        return value["data"] if value.keys() - {"data"} <= profile.envelope else value
+    return value
+
+
+def _nothing(request: Request, cast_to: Any) -> None:
+    if cast_to is not None:
+        raise ResponseValidationError(f"{request}: the server reported success, but its answer is empty")
+
+
+def _wrong_shape(request: Request, response: Response, problems: tuple[str, ...]) -> LeavoError:
+    """A failure in the clothes of a success, or a body that is not what was promised."""
+    if _REPORTS_FAILURE.search(response.body):
+        return api_error(request, response)
+    error = ResponseValidationError(f"{request}: the answer is not what was promised: {'; '.join(problems[:3])}")
+    error.problems = problems
+    return error

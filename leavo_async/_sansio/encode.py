@@ -1,0 +1,142 @@
+"""From a call to a request: URL, headers without credentials, body, idempotency key. Bad input ends here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+from pydantic_core import PydanticSerializationError, from_json, to_json
+
+from leavo_async._sansio.idempotency import Honoured, checked_idempotency_key, is_write, may_repeat
+from leavo_async._sansio.messages import Request
+from leavo_async.errors import ConfigError
+
+_METHOD = re.compile(r"[A-Z]{3,10}")
+# What may stand in a path as it is: RFC 3986 §3.3, without the characters that start a query or a fragment.
+_PATH = re.compile(r"(/[A-Za-z0-9\-._~!$&'()*+,;=:@%]+)+/?")
+_DOTS = re.compile(r"(?i)(?:\.|%2e){1,2}")
+_HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+# These are made by the library; a caller who could replace them could sign as somebody else or smuggle a request.
+_RESERVED = frozenset({"authorization", "host", "content-length", "transfer-encoding", "connection", "idempotency-key"})
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+def encode(
+    base_url: str,
+    method: str,
+    path: str,
+    *,
+    params: Mapping[str, Any] | None = None,
+    json: Any = None,
+    headers: Mapping[str, str] | None = None,
+    idempotency_key: str | None = None,
+    honoured: Honoured = "unknown",
+    new_key: Callable[[], str],
+) -> Request:
+    """The request of one call, the same for all its attempts.
+
+    path: starts with "/", its segments already quoted (see `segment`). params: None values are left out, lists repeat
+    the name. json: anything pydantic can write. Raises ConfigError for whatever cannot be sent.
+    """
+    sent = _checked_headers(headers) if headers else {}
+    body = None if json is None else _json_bytes(json)
+    if body is not None:
+        sent["Content-Type"] = "application/json"
+    key = _key(method, idempotency_key, new_key)
+    if key is not None:
+        sent["Idempotency-Key"] = key
+    url = f"{base_url}{checked_path(path)}{_query(params)}"
+    return Request(_checked_method(method), path, url, sent, body, key, may_repeat(method, honoured))
+
+
+def checked_base_url(url: str, *, loopback_http: bool) -> str:
+    """Scheme and host of an API, without a trailing slash.
+
+    Raises ConfigError unless it is https, or http to this machine and `loopback_http` says so.
+    """
+    parts = urlsplit(url)
+    if parts.scheme == "http" and not (loopback_http and parts.hostname in _LOOPBACK):
+        raise ConfigError(
+            f"base_url: {parts.scheme}://{parts.hostname or ''} is not encrypted, the key would travel in clear text: "
+            "use https (allow_insecure_loopback=True permits http to 127.0.0.1)"
+        )
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ConfigError("base_url: expected https://host, without query")
+    if parts.username is not None or parts.password is not None:
+        raise ConfigError("base_url: must not hold a user name or password")
+    return url.rstrip("/")
+
+
+def checked_path(path: str) -> str:
+    """The path, if it can only mean itself; ConfigError otherwise."""
+    if not _PATH.fullmatch(path) or any(_DOTS.fullmatch(part) for part in path.split("/")):
+        raise ConfigError(
+            'path: expected "/" and quoted segments, without "..", "?" or "#" (parameters go into params=)'
+        )
+    return path
+
+
+def segment(value: str, name: str = "id") -> str:
+    """One path segment, quoted; ConfigError if it is empty, "." or "..", or holds control characters."""
+    if not value or value in (".", "..") or not value.isprintable():
+        raise ConfigError(f"{name}: expected a non-empty text without control characters, other than '.' and '..'")
+    return quote(value, safe="")
+
+
+def _checked_method(method: str) -> str:
+    if not _METHOD.fullmatch(method):
+        raise ConfigError("method: expected capital letters such as GET")
+    return method
+
+
+def _key(method: str, given: str | None, new_key: Callable[[], str]) -> str | None:
+    if given is not None:
+        return checked_idempotency_key(given)
+    return new_key() if is_write(method) else None
+
+
+def _checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    for name, value in headers.items():
+        if not _HEADER_NAME.fullmatch(name) or not all(c == "\t" or c.isprintable() for c in value):
+            raise ConfigError("headers: a name or value holds characters that no header may have")
+        if name.lower() in _RESERVED:
+            raise ConfigError(f"headers: {name} is set by the library" + _other_way(name))
+    return dict(headers)
+
+
+def _other_way(name: str) -> str:
+    return "; pass idempotency_key=" if name.lower() == "idempotency-key" else ""
+
+
+def _json_bytes(value: Any) -> bytes:
+    problem = ""
+    try:
+        body = to_json(value)
+        if b"NaN" in body or b"Infinity" in body:  # rarely, and then perhaps inside a text
+            from_json(body, allow_inf_nan=False)
+        return body
+    except PydanticSerializationError:
+        problem = "holds a value that JSON cannot express"
+    except ValueError:
+        problem = "holds NaN or Infinity, which JSON cannot express"
+    # Raised outside the block: the cause would show the value, which may be personal data.
+    raise ConfigError(f"json: {problem}")
+
+
+def _query(params: Mapping[str, Any] | None) -> str:
+    pairs = [(name, _word(item)) for name, value in (params or {}).items() for item in _items(value)]
+    return f"?{urlencode(pairs)}" if pairs else ""
+
+
+def _items(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return list(value) if isinstance(value, (list, tuple, set, frozenset)) else [value]
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)

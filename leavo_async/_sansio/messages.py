@@ -1,0 +1,70 @@
+"""What goes out and what comes back, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+
+class Headers(Mapping[str, str]):
+    """Header fields; names in any case, repeated fields joined by ", ".
+
+    RFC 9110 §5.2 and §5.3
+    """
+
+    __slots__ = ("_fields",)
+
+    def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
+        fields: dict[str, str] = {}
+        for name, value in pairs:
+            key = name.lower()
+            fields[key] = f"{fields[key]}, {value}" if key in fields else value
+        self._fields = fields
+
+    def __getitem__(self, name: str) -> str:
+        return self._fields[name.lower()]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._fields)
+
+    def __len__(self) -> int:
+        return len(self._fields)
+
+    def __repr__(self) -> str:
+        # Names only: a value may be a key or a person's data.
+        return f"<Headers {', '.join(self._fields)}>"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One logical request, the same for all its attempts; it holds no credentials.
+
+    path: the path alone, for messages and records. url: complete, encoded.
+    repeatable: whether it may be sent again although an earlier attempt may have been acted on.
+    """
+
+    method: str
+    path: str
+    url: str = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes | None = field(default=None, repr=False)
+    idempotency_key: str | None = None
+    repeatable: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A complete answer.
+
+    body: unpacked bytes. attempts: how many were sent for it.
+    replayed: the server says that it gave a stored answer for this idempotency key.
+    """
+
+    status: int
+    headers: Headers
+    body: bytes = field(default=b"", repr=False)
+    attempts: int = 1
+    replayed: bool = False

@@ -1,0 +1,35 @@
+"""One API as a frozen value: what the engine must know about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from leavo_async._sansio.auth import Bearer
+from leavo_async._sansio.idempotency import Honoured
+from leavo_async._sansio.limits import RateLimit
+from leavo_async._sansio.paging import Offset
+
+
+@dataclass(frozen=True, slots=True)
+class ApiProfile:
+    """How one API differs from another.
+
+    base_url: scheme and host, without a path.
+    key_variable: the environment variable that holds the key.
+    limits: what each key may send; () if the API has no limit.
+    honoured: what the server does with idempotency keys.
+    wait_after_429: seconds to wait when a 429 does not say how long.
+    envelope: names that may stand beside `data` where an answer is wrapped in {"data": …}.
+    max_body_bytes: the largest answer taken, unpacked.
+    """
+
+    name: str
+    base_url: str
+    key_variable: str
+    auth: Bearer
+    limits: tuple[RateLimit, ...]
+    paging: Offset
+    honoured: Honoured = "unknown"
+    wait_after_429: float = 60.0
+    envelope: frozenset[str] = frozenset({"success", "pagination", "message"})
+    max_body_bytes: int = 16 * 1024 * 1024

@@ -1,0 +1,122 @@
+"""From an answer to its meaning: a Response that can be used, or a Failure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from pydantic_core import from_json
+
+from leavo_async._sansio.advice import ServerAdvice, read_advice
+from leavo_async._sansio.messages import Request, Response
+from leavo_async._sansio.profile import ApiProfile
+from leavo_async._sansio.retry import Failure
+from leavo_async._sansio.text import printable
+from leavo_async.errors import (
+    APIError,
+    AuthenticationError,
+    BadRequestError,
+    ConflictError,
+    NotFoundError,
+    PermissionDeniedError,
+    ProtocolError,
+    RateLimitError,
+    ServerError,
+    UnprocessableError,
+)
+
+_CLASSES: dict[int, type[APIError]] = {
+    400: BadRequestError,
+    401: AuthenticationError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    408: ServerError,
+    409: ConflictError,
+    422: UnprocessableError,
+    429: RateLimitError,
+}
+_REQUEST_ID = ("x-request-id", "request-id", "x-correlation-id")
+
+_REPLAYED = ("idempotency-replayed", "idempotent-replayed")
+
+
+def read(profile: ApiProfile, request: Request, response: Response, *, now: float) -> Response | Failure:
+    """The response itself if it is a 2xx, otherwise the Failure it stands for.
+
+    now: seconds since the Unix epoch.
+    """
+    if 200 <= response.status < 300:
+        return replace(response, replayed=True) if _is_replay(request, response) else response
+    if response.status < 400:
+        return Failure(_not_an_answer(request, response), is_final=True)
+    return _failure(profile, request, response, now)
+
+
+def api_error(request: Request, response: Response) -> APIError:
+    """The error for an answer that reports one."""
+    code, message, details = _facts(response.body)
+    kind = _CLASSES.get(response.status) or (ServerError if response.status >= 500 else APIError)
+    words = " ".join(word for word in (str(response.status), code) if word)
+    return kind(
+        f"{request}: the server answered {words}" + (f": {printable(message)}" if message else ""),
+        status=response.status,
+        code=code,
+        details=details,
+        request_id=_request_id(response),
+        response=response,
+    )
+
+
+def _failure(profile: ApiProfile, request: Request, response: Response, now: float) -> Failure:
+    error = api_error(request, response)
+    advice = read_advice(response.headers, error.details, now=now)
+    if isinstance(error, RateLimitError):
+        wait = profile.wait_after_429 if advice.wait is None else advice.wait
+        error.retry_after, error.retry_at = wait, now + wait
+        advice = ServerAdvice(wait)
+    return Failure(error, advice)
+
+
+def _is_replay(request: Request, response: Response) -> bool:
+    """Servers that store answers by key mark the stored ones with one of two names."""
+    headers = response.headers
+    return request.idempotency_key is not None and any(headers.get(name) == "true" for name in _REPLAYED)
+
+
+def _not_an_answer(request: Request, response: Response) -> ProtocolError:
+    # A redirect is never followed: it could take the key to another host. Its target is not shown, it may hold secrets.
+    error = ProtocolError(
+        f"{request}: unexpected status {response.status} (redirects are not followed); check base_url"
+    )
+    if response.status >= 300:
+        error.outcome = "not sent"  # whoever redirects has not acted
+    return error
+
+
+def _request_id(response: Response) -> str | None:
+    found = next((response.headers[name] for name in _REQUEST_ID if name in response.headers), None)
+    return None if found is None else printable(found, 100)
+
+
+def _facts(body: bytes) -> tuple[str | None, str, Any]:
+    """Code, message and details, wherever the body has them; a body that is not JSON has none."""
+    try:
+        parsed: Any = from_json(body, allow_inf_nan=False)
+    except ValueError:
+        return None, "", None
+    facts = _error_part(parsed)
+    code, message = facts.get("code"), facts.get("message")
+    return (
+        printable(code, 100) if isinstance(code, str) else None,
+        message if isinstance(message, str) else "",
+        facts.get("details"),
+    )
+
+
+def _error_part(parsed: Any) -> dict[str, Any]:
+    if not isinstance(parsed, dict):
+        return {}
+    part = parsed.get("error")
+    if isinstance(part, str):
+        return {"message": part}
+    return part if isinstance(part, dict) else parsed

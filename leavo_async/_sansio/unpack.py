@@ -1,0 +1,48 @@
+"""From the bytes on the wire to the body: unpacked, complete, and not larger than allowed."""
+
+from __future__ import annotations
+
+import zlib
+
+from leavo_async.errors import LeavoError, ProtocolError, ResponseTooLargeError
+
+# zlib's names for the two framings; a bare "deflate" stream is not taken, RFC 9110 §8.4.1.2 asks for the zlib one.
+_WINDOW = {"gzip": 31, "x-gzip": 31, "deflate": 15}
+
+
+def unpack(body: bytes, coding: str, *, max_bytes: int) -> bytes:
+    """The unpacked body.
+
+    coding: the Content-Encoding; "" or "identity" for none.
+    Raises ProtocolError if it is corrupt, cut short or packed in an unknown way, ResponseTooLargeError above max_bytes.
+    """
+    coding = coding.strip().lower()
+    if coding in ("", "identity"):
+        return body
+    if coding not in _WINDOW:
+        raise ProtocolError("the answer is packed in a way that was not asked for")
+    problem: LeavoError
+    try:
+        return _members(body, _WINDOW[coding], max_bytes)
+    except zlib.error:
+        problem = ProtocolError(f"the answer's {coding} data is corrupt")
+    raise problem
+
+
+def too_large(max_bytes: int) -> ResponseTooLargeError:
+    """The error for a body above the limit."""
+    return ResponseTooLargeError(f"the answer is larger than {max_bytes:,} bytes; ask for less, such as a smaller page")
+
+
+def _members(packed: bytes, window: int, max_bytes: int) -> bytes:
+    """A gzip body may be several members one after the other (RFC 1952 §2.2)."""
+    unpacked = b""
+    while packed:
+        member = zlib.decompressobj(window)
+        unpacked += member.decompress(packed, max_bytes + 1 - len(unpacked))
+        if len(unpacked) > max_bytes:
+            raise too_large(max_bytes)
+        if not member.eof:
+            raise ProtocolError("the answer is cut short")
+        packed = member.unused_data
+    return unpacked

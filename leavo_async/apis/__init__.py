@@ -1,0 +1,1 @@
+"""Says how one API differs from another; a folder for each."""

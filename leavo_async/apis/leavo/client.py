@@ -1,0 +1,139 @@
+"""The typed client of Leavo's CRM API."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any, Unpack
+
+from leavo_async._sansio.auth import Secret
+from leavo_async._sansio.encode import segment
+from leavo_async._sansio.unset import UNSET, Unset, given
+from leavo_async._sansio.validation import checked
+from leavo_async.apis.leavo.models import Lead, LeadChanges, NewLead
+from leavo_async.apis.leavo.profile import LEAVO
+from leavo_async.errors import ConfigError
+from leavo_async.pagination import Pages
+from leavo_async.session import CallOptions, Session, SessionOptions
+
+_LEADS = "/backend/leads"
+
+
+class LeavoClient(Session):
+    """Leavo's CRM API: a Session with `leads`.
+
+        async with LeavoClient() as leavo:
+            async for lead in leavo.leads.list(search="ana"): ...
+
+    api_key: your key, default the environment variable LEAVO_API_KEY. options: as for Session.
+    Raises ConfigError without a usable key.
+    """
+
+    def __init__(self, api_key: str | None = None, **options: Unpack[SessionOptions]) -> None:
+        secret, api_key = Secret.of(api_key), None  # the plain text leaves this frame before anything can fail
+        super().__init__(LEAVO, secret, **options)
+
+    @cached_property
+    def leads(self) -> LeadsResource:
+        """Leads: list, get, create, update, delete."""
+        return LeadsResource(self)
+
+
+class LeadsResource:
+    """Leads. Every method takes the CallOptions timeout, deadline, idempotency_key, retry and headers as well."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def list(
+        self,
+        *,
+        search: str | None = None,
+        status_id: str | None = None,
+        tag_ids: Sequence[str] | None = None,
+        page_size: int | None = None,
+        max_items: int | None = None,
+        **options: Unpack[CallOptions],
+    ) -> Pages[Lead]:
+        """The leads that fit, as an async iterable over pages fetched one after the other.
+
+        search: part of a name, e-mail address or phone number. page_size: 1 to 100, default 100.
+        max_items: where to end at the latest.
+        """
+        tags = None if tag_ids is None else ",".join(tag_ids)
+        params = {"search": search, "status_id": status_id, "tag_ids": tags}
+        return self._session.pages(
+            _LEADS, params=params, cast_to=Lead, page_size=page_size, max_items=max_items, **options
+        )
+
+    async def get(self, lead_id: str, **options: Unpack[CallOptions]) -> Lead:
+        """The lead; NotFoundError if there is none.
+
+        Leavo's reference does not list this call, its examples use it.
+        """
+        found: Lead = await self._session.request("GET", _place(lead_id), cast_to=Lead, **options)
+        return found
+
+    async def create(
+        self,
+        *,
+        name: str,
+        phone: str,
+        email: str | Unset | None = UNSET,
+        company: str | Unset | None = UNSET,
+        status_id: str | Unset | None = UNSET,
+        tag_ids: Sequence[str] | Unset | None = UNSET,
+        custom_fields: Mapping[str, Any] | Unset | None = UNSET,
+        **options: Unpack[CallOptions],
+    ) -> Lead:
+        """The new lead.
+
+        phone: with country code, such as +5511999990000. Raises ConfigError for a name, phone or e-mail address that
+        cannot be one, ConflictError if a lead with this phone exists, OutcomeUnknownError if it may have been created.
+        """
+        fields = dict(
+            name=name,
+            phone=phone,
+            email=email,
+            company=company,
+            status_id=status_id,
+            tag_ids=tag_ids,
+            custom_fields=custom_fields,
+        )
+        lead = checked(NewLead, given(fields), lambda reasons: ConfigError(f"leads.create: {reasons}"))
+        return await self.create_from(lead, **options)
+
+    async def create_from(self, lead: NewLead, **options: Unpack[CallOptions]) -> Lead:
+        """The new lead, from one that is checked already; errors as in `create`."""
+        body = lead.model_dump(mode="json", exclude_unset=True)
+        created: Lead = await self._session.request("POST", _LEADS, json=body, cast_to=Lead, **options)
+        return created
+
+    async def update(
+        self,
+        lead_id: str,
+        *,
+        name: str | Unset = UNSET,
+        phone: str | Unset = UNSET,
+        email: str | Unset | None = UNSET,
+        company: str | Unset | None = UNSET,
+        status_id: str | Unset | None = UNSET,
+        custom_fields: Mapping[str, Any] | Unset | None = UNSET,
+        **options: Unpack[CallOptions],
+    ) -> Lead:
+        """The changed lead. Only the fields given are sent; None clears one."""
+        fields = dict(
+            name=name, phone=phone, email=email, company=company, status_id=status_id, custom_fields=custom_fields
+        )
+        changes = checked(LeadChanges, given(fields), lambda reasons: ConfigError(f"leads.update: {reasons}"))
+        body = changes.model_dump(mode="json", exclude_unset=True)
+        changed: Lead = await self._session.request("PUT", _place(lead_id), json=body, cast_to=Lead, **options)
+        return changed
+
+    async def delete(self, lead_id: str, **options: Unpack[CallOptions]) -> None:
+        """Delete the lead; NotFoundError if there is none."""
+        await self._session.request("DELETE", _place(lead_id), **options)
+
+
+def _place(lead_id: str) -> str:
+    return f"{_LEADS}/{segment(lead_id, 'lead_id')}"

@@ -1,0 +1,239 @@
+"""Every error this library raises, as one tree.
+
+    LeavoError                    .outcome .attempts .idempotency_key .safe_to_retry .user_message
+    ├── ConfigError (ValueError)  refused before any I/O: bad key, http://, bad path, bad argument, wrong loop
+    ├── ClosedError               the session was closed before or during the call
+    ├── APIError                  the server's answer: .status .code .details .request_id .response
+    │   ├── BadRequestError 400 · UnprocessableError 422
+    │   ├── AuthenticationError 401 · PermissionDeniedError 403
+    │   ├── NotFoundError 404 · ConflictError 409
+    │   ├── RateLimitError 429    .retry_after .retry_at
+    │   └── ServerError 408, 5xx
+    ├── TransportError            ended one attempt; .phase: connect | send | read
+    │   ├── ConnectError          nothing was sent
+    │   │   ├── ConnectTimeoutError (TimeoutError)
+    │   │   └── TLSError          never tried again
+    │   ├── ReadError             the outcome is unknown
+    │   │   └── ReadTimeoutError (TimeoutError)
+    │   └── ProtocolError         not HTTP, cut short, a redirect
+    │       └── ResponseTooLargeError
+    ├── OutcomeUnknownError       a write that may have happened and must not be repeated; .because
+    ├── DeadlineError (TimeoutError)  the caller's deadline has passed; .phase: queue | attempt | wait
+    └── ResponseValidationError   a 2xx whose shape is not what was promised; .problems
+
+`outcome` tells what happened at the server: "not sent" (nothing was done: the request never left, or it was refused),
+"unknown" (it may have been done) or "done" (it was done, but the answer is of no use).
+Errors survive `copy` and `pickle`, and never hold a key.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from leavo_async._sansio.messages import Response
+from leavo_async._sansio.records import AttemptRecord, Outcome
+
+__all__ = [
+    "APIError",
+    "AuthenticationError",
+    "BadRequestError",
+    "ClosedError",
+    "ConfigError",
+    "ConflictError",
+    "ConnectError",
+    "ConnectTimeoutError",
+    "DeadlineError",
+    "LeavoError",
+    "NotFoundError",
+    "OutcomeUnknownError",
+    "PermissionDeniedError",
+    "ProtocolError",
+    "RateLimitError",
+    "ReadError",
+    "ReadTimeoutError",
+    "ResponseTooLargeError",
+    "ResponseValidationError",
+    "ServerError",
+    "TLSError",
+    "TransportError",
+    "UnprocessableError",
+]
+
+
+class LeavoError(Exception):
+    """Base of all errors of this library.
+
+    outcome: "not sent", "unknown" or "done" (see the module's text).
+    attempts: one record for each attempt made, oldest first.
+    idempotency_key: the key all attempts carried; None for reads.
+    safe_to_retry: True if the same call can be made again without doing anything twice.
+    """
+
+    outcome: Outcome = "not sent"
+    attempts: tuple[AttemptRecord, ...] = ()
+    idempotency_key: str | None = None
+    safe_to_retry: bool = True
+    user_message: ClassVar[str] = "Something went wrong. Please try again later."
+    """A sentence for end users, without detail."""
+
+
+class ConfigError(LeavoError, ValueError):
+    """The call or the settings cannot work; nothing was sent."""
+
+    user_message = "This request cannot be made. Please contact support."
+
+
+class ClosedError(LeavoError):
+    """The session was closed before or during the call."""
+
+
+class APIError(LeavoError):
+    """The server answered, and the answer is an error.
+
+    status: the HTTP status. code, details: the server's own, None if it gave none.
+    request_id: the server's name for the request, None if it gave none.
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        status: int = 0,
+        code: str | None = None,
+        details: Any = None,
+        request_id: str | None = None,
+        response: Response | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.details = details
+        self.request_id = request_id
+        self.response = response
+
+
+class BadRequestError(APIError):
+    """400: the server could not accept the data."""
+
+    user_message = "Some of the data was not accepted. Please check it."
+
+
+class UnprocessableError(APIError):
+    """422: the server understood the data and refused it."""
+
+    user_message = BadRequestError.user_message
+
+
+class AuthenticationError(APIError):
+    """401: the key is missing, wrong, expired or revoked."""
+
+    user_message = "The service could not sign in. Please contact support."
+
+
+class PermissionDeniedError(APIError):
+    """403: the key lacks the right."""
+
+    user_message = "This is not allowed."
+
+
+class NotFoundError(APIError):
+    """404: there is no such thing."""
+
+    user_message = "This could not be found."
+
+
+class ConflictError(APIError):
+    """409: it exists already, or its state forbids the change."""
+
+    user_message = "This exists already."
+
+
+class RateLimitError(APIError):
+    """429: too many requests, and waiting as long as asked would not fit.
+
+    retry_after: seconds the server asked us to wait. retry_at: the same as seconds since the Unix epoch.
+    """
+
+    user_message = "The service is busy. Please try again in a few minutes."
+    retry_after: float | None = None
+    retry_at: float | None = None
+
+
+class ServerError(APIError):
+    """5xx: the server failed, perhaps after it had acted; also 408."""
+
+    outcome = "unknown"
+
+
+class TransportError(LeavoError):
+    """An attempt ended without an answer that can be used.
+
+    phase: how far it got, "connect", "send" or "read".
+    """
+
+    outcome: Outcome = "unknown"
+    phase: Literal["connect", "send", "read"] = "read"
+    user_message = "The service cannot be reached. Please try again later."
+
+
+class ConnectError(TransportError):
+    """No connection could be made; nothing was sent."""
+
+    outcome = "not sent"
+    phase = "connect"
+
+
+class ConnectTimeoutError(ConnectError, TimeoutError):
+    """No connection was made in time; nothing was sent."""
+
+
+class TLSError(ConnectError):
+    """The server's certificate or TLS version was refused; never tried again."""
+
+
+class ReadError(TransportError):
+    """The connection broke before the whole answer was there."""
+
+
+class ReadTimeoutError(ReadError, TimeoutError):
+    """The attempt took longer than `timeout`."""
+
+
+class ProtocolError(TransportError):
+    """What came back is not a complete HTTP answer of the promised kind."""
+
+
+class ResponseTooLargeError(ProtocolError):
+    """The answer is larger than the profile allows."""
+
+
+class OutcomeUnknownError(LeavoError):
+    """A write may have happened, and repeating it could do it twice.
+
+    because: what went wrong. Look the thing up before sending it again.
+    """
+
+    outcome = "unknown"
+    safe_to_retry = False
+    user_message = "We could not confirm that this was saved. Please check before trying again."
+    because: str = ""
+
+
+class DeadlineError(LeavoError, TimeoutError):
+    """The caller's deadline passed, or the next wait would not fit into it.
+
+    phase: what the call was doing, "queue", "attempt" or "wait".
+    """
+
+    phase: Literal["queue", "attempt", "wait"] = "queue"
+    user_message = "This took too long. Please try again later."
+
+
+class ResponseValidationError(LeavoError):
+    """The server reported success, but the body has not the promised shape.
+
+    problems: place and reason of each, without the values (they may be personal data).
+    """
+
+    outcome = "done"
+    problems: tuple[str, ...] = ()

@@ -1,0 +1,274 @@
+"""The session: one key of one API, and everything its calls share."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self, TypedDict, Unpack
+
+from leavo_async import _sender
+from leavo_async._io.aiohttp_transport import AiohttpTransport
+from leavo_async._io.gate import Gate
+from leavo_async._io.guard import Watch
+from leavo_async._io.transport import Transport
+from leavo_async._sansio.auth import Secret, checked_key
+from leavo_async._sansio.decode import decode, decode_page
+from leavo_async._sansio.encode import checked_base_url, encode
+from leavo_async._sansio.idempotency import Honoured
+from leavo_async._sansio.limits import RateLimit
+from leavo_async._sansio.messages import Request, Response
+from leavo_async._sansio.paging import Page
+from leavo_async._sansio.profile import ApiProfile
+from leavo_async._sansio.records import Observer
+from leavo_async._sansio.retry import RetryPolicy
+from leavo_async.errors import ClosedError, ConfigError
+from leavo_async.pagination import Pages
+
+
+class CallOptions(TypedDict, total=False):
+    """What each call may set for itself.
+
+    timeout: seconds for one attempt. deadline: seconds for the whole call, queue and waits included.
+    idempotency_key: your own name for a write, 1 to 64 visible ASCII characters. retry: another RetryPolicy.
+    headers: more header fields.
+    """
+
+    timeout: float
+    deadline: float | None
+    idempotency_key: str
+    retry: RetryPolicy
+    headers: Mapping[str, str]
+
+
+class SessionOptions(TypedDict, total=False):
+    """The keyword arguments of Session."""
+
+    base_url: str | None
+    timeout: float
+    deadline: float | None
+    retry: RetryPolicy | None
+    limits: Sequence[RateLimit] | None
+    max_in_flight: int
+    idempotency: Honoured | None
+    observers: Sequence[Observer]
+    transport: Transport | None
+    wall: Callable[[], float]
+    allow_insecure_loopback: bool
+
+
+class Session:
+    """Calls to one API with one key, within its limit, repeated where that is safe.
+
+        async with Session(profile, key) as session:
+            value = await session.request("GET", "/path", params={"a": 1})
+
+    profile: what the API is like.
+    credentials: the key; None reads the profile's environment variable.
+    base_url: another place of the same API.
+    timeout: seconds that one attempt may take, from permit to last byte.
+    deadline: seconds that a whole call may take, queue and waits included; None for no such limit.
+    retry: a RetryPolicy, default RetryPolicy().
+    limits: what the key may send, default the profile's; () for no limit.
+    max_in_flight: attempts at the same time.
+    idempotency: what the server does with idempotency keys ("honoured", "ignored", "unknown"), if you know better than
+        the profile; "honoured" lets writes be repeated after an unknown outcome.
+    observers: functions that get an AttemptRecord after each attempt.
+    transport: something else to send through, such as testing.FakeTransport.
+    wall: the clock, in seconds since the Unix epoch.
+    allow_insecure_loopback: permits http to this machine, for a sandbox.
+
+    It opens itself at the first call; `async with` or `aclose()` closes it. It belongs to the event loop of its first
+    call. Raises ConfigError for settings that cannot work.
+    """
+
+    # Here too, so that repr works in a traceback of the constructor.
+    _base_url = ""
+    _engine: _sender.Engine | None = None
+    _closed = False
+
+    def __init__(
+        self,
+        profile: ApiProfile,
+        credentials: str | Secret | None = None,
+        *,
+        base_url: str | None = None,
+        timeout: float = 30.0,
+        deadline: float | None = None,
+        retry: RetryPolicy | None = None,
+        limits: Sequence[RateLimit] | None = None,
+        max_in_flight: int = 32,
+        idempotency: Honoured | None = None,
+        observers: Sequence[Observer] = (),
+        transport: Transport | None = None,
+        wall: Callable[[], float] = time.time,
+        allow_insecure_loopback: bool = False,
+    ) -> None:
+        # Wrapped at once, and the plain text let go: the frames of this call may be printed with their locals.
+        secret, credentials = Secret.of(credentials) or _from_environment(profile.key_variable), None
+        self._secret = checked_key(secret, variable=profile.key_variable)
+        self._profile = profile
+        self._base_url = checked_base_url(base_url or profile.base_url, loopback_http=allow_insecure_loopback)
+        self._timeout = _seconds("timeout", timeout)
+        self._deadline = _deadline(deadline)
+        self._retry = retry or RetryPolicy()
+        self._limits = tuple(profile.limits if limits is None else limits)
+        self._slots = _at_least_one("max_in_flight", max_in_flight)
+        self._honoured: Honoured = idempotency or profile.honoured
+        self._observers = tuple(observers)
+        self._transport = transport
+        self._wall = wall
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        cast_to: Any = None,
+        **options: Unpack[CallOptions],
+    ) -> Any:
+        """The decoded value of any endpoint; None for an empty answer.
+
+        path: starts with "/", without query. cast_to: a type pydantic can validate; without it JSON as it is, taken out
+        of {"data": …}. Raises ConfigError before anything is sent, otherwise the errors of `leavo_async.errors`.
+        """
+        request, response = await self._call(method, path, params, json, options)
+        return decode(self._profile, request, response, cast_to)
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        **options: Unpack[CallOptions],
+    ) -> Response:
+        """The answer as it came: status, headers, body, attempts. Errors as in `request`."""
+        _, response = await self._call(method, path, params, json, options)
+        return response
+
+    def pages(
+        self,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        cast_to: Any = None,
+        page_size: int | None = None,
+        max_items: int | None = None,
+        **options: Unpack[CallOptions],
+    ) -> Pages[Any]:
+        """A listing, page by page as it is consumed.
+
+        cast_to: the type of one item. page_size: items a request, default as many as the API allows. max_items: where
+        to end at the latest. options hold for each page's call.
+        """
+
+        async def fetch(place: dict[str, int]) -> Page:
+            request, response = await self._call("GET", path, {**(params or {}), **place}, None, options)
+            return decode_page(request, response, cast_to)
+
+        return Pages(fetch, self._profile.paging, page_size=page_size, max_items=max_items)
+
+    async def aclose(self) -> None:
+        """Close every connection; calls under way end with ClosedError. A second time does nothing."""
+        engine, self._engine, self._closed = self._engine, None, True
+        if engine is not None:
+            engine.watch.close()
+            await asyncio.sleep(0)  # the calls see it before their connections go
+            await engine.transport.aclose()
+
+    async def __aenter__(self) -> Self:
+        self._opened()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else "not opened" if self._engine is None else repr(self._engine.gate)
+        return f"<{type(self).__name__} {self._base_url} {state}>"
+
+    async def _call(
+        self, method: str, path: str, params: Mapping[str, Any] | None, json: Any, options: CallOptions
+    ) -> tuple[Request, Response]:
+        request = encode(
+            self._base_url,
+            method,
+            path,
+            params=params,
+            json=json,
+            headers=options.get("headers"),
+            idempotency_key=options.get("idempotency_key"),
+            honoured=self._honoured,
+            new_key=_new_key,
+        )
+        call = _sender.Call(
+            self._opened(),
+            request,
+            options.get("retry", self._retry),
+            timeout=_seconds("timeout", options.get("timeout", self._timeout)),
+            deadline=_deadline(options.get("deadline", self._deadline)),
+        )
+        return request, await _sender.send(call)
+
+    def _opened(self) -> _sender.Engine:
+        """What the calls share; made at the first call, because it belongs to a running loop."""
+        engine = self._engine
+        if engine is None:
+            engine = self._engine = self._open()
+        elif engine.watch.loop is not asyncio.get_running_loop():
+            raise ConfigError("the session belongs to another event loop: make one session for each loop")
+        return engine
+
+    def _open(self) -> _sender.Engine:
+        if self._closed:
+            raise ClosedError("the session is closed: make a new one")
+        loop = asyncio.get_running_loop()
+        # A loop with a clock of its own (testing.VirtualTimeLoop) has it used for everything.
+        clock: Callable[[], float] = getattr(loop, "clock", time.monotonic)
+        return _sender.Engine(
+            profile=self._profile,
+            gate=Gate(self._limits, self._slots, clock),
+            transport=self._transport or self._aiohttp_transport(),
+            watch=Watch(loop),
+            observers=self._observers,
+            wall=self._wall,
+            draw=random.random,
+        )
+
+    def _aiohttp_transport(self) -> Transport:
+        return AiohttpTransport(self._profile.auth.headers(self._secret), max_body_bytes=self._profile.max_body_bytes)
+
+
+def _from_environment(variable: str) -> Secret | None:
+    return Secret.of(os.environ.get(variable))
+
+
+def _new_key() -> str:
+    return str(uuid.uuid4())
+
+
+def _seconds(name: str, value: Any) -> float:
+    # Infinity would be no limit at all, and an attempt without one can hang for ever. NaN fails each comparison.
+    if not isinstance(value, (int, float)) or not 0 < value < float("inf"):
+        raise ConfigError(f"{name}={value}: expected seconds above 0")
+    return value
+
+
+def _deadline(value: float | None) -> float | None:
+    return None if value is None else _seconds("deadline", value)
+
+
+def _at_least_one(name: str, value: Any) -> int:
+    if not isinstance(value, int) or value < 1:
+        raise ConfigError(f"{name}={value}: expected 1 or more")
+    return value

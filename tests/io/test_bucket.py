@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import aiolimiter
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from leavo_async import RateLimit
+from leavo_async._io.bucket import Bucket
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def used_once(limit: RateLimit, clock: Clock) -> Bucket:
+    bucket = Bucket(limit, clock)
+    assert bucket.delay() == 0.0
+    bucket.take()
+    return bucket
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def test_aiolimiter_still_has_what_the_bucket_stands_on(clock: Clock) -> None:
+    """Its protected names and their meaning; a release that renames one fails here and not at a user's."""
+    bucket = Bucket(RateLimit(60, 60, 0), clock)
+
+    assert isinstance(bucket, aiolimiter.AsyncLimiter)
+    assert (0.0, 1.5, pytest.approx(59.5 / 60)) == (bucket._level, bucket.max_rate, bucket._rate_per_sec)
+    bucket = used_once(RateLimit(60, 60, 0), clock)
+    clock.now += 0.5
+    bucket._leak()
+    assert (1 - 0.5 * 59.5 / 60, clock.now) == (bucket._level, bucket._last_check)
+    assert bucket.has_capacity(0.9)
+    assert not bucket.has_capacity(1.1)
+
+
+def test_a_token_comes_back_at_the_rate(clock: Clock) -> None:
+    """One and a half at the start, then one each 1 / rate seconds."""
+    limit = RateLimit(100)
+    bucket = used_once(limit, clock)
+
+    assert pytest.approx(0.5 / limit.rate) == bucket.delay()
+    clock.now += 0.5 / limit.rate + 1e-9
+    assert bucket.delay() == 0.0
+    bucket.take()
+    assert pytest.approx(1 / limit.rate) == bucket.delay()
+
+
+def test_a_token_given_back_is_there_again(clock: Clock) -> None:
+    """Whoever was cancelled before using it has used nothing."""
+    bucket = used_once(RateLimit(100), clock)
+    before = bucket.delay()
+    clock.now += before
+    bucket.take()
+    bucket.give_back()
+
+    assert pytest.approx(0, abs=1e-9) == bucket.delay()
+
+
+def test_the_bucket_shows_its_tokens(clock: Clock) -> None:
+    """In repr, for whoever wonders why nothing moves."""
+    bucket = used_once(RateLimit(100), clock)
+
+    assert repr(bucket) == "<Bucket 0.5 of 1.5 tokens>"
+
+
+@given(st.integers(2, 1000), st.lists(st.floats(0, 3), max_size=50))
+def test_no_stretch_of_time_gives_more_than_burst_and_rate(requests: int, steps: list[float]) -> None:
+    """In any stretch of t seconds at most burst + rate × t tokens."""
+    clock, limit = Clock(), RateLimit(requests)
+    bucket, taken = Bucket(limit, clock), []
+    for step in steps:
+        clock.now += step
+        while bucket.delay() == 0.0:
+            bucket.take()
+            taken.append(clock.now)
+    for first, start in enumerate(taken):
+        for last in range(first, len(taken)):
+            assert last - first + 1 <= limit.burst + limit.rate * (taken[last] - start) + 1e-6

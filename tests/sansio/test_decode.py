@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from leavo_async import APIError, Lead, LeavoError, Request, Response, ResponseValidationError
+from leavo_async._sansio.decode import decode, decode_page
+from leavo_async.apis.leavo import LEAVO
+from leavo_async.testing import reply
+
+GET = Request("GET", "/leads", "https://api.example.com/leads", {})
+LEAD = {
+    "id": "1",
+    "name": "Ana",
+    "status": {"id": "s", "name": "New"},
+    "created_at": "2026-01-02T03:04:05Z",
+    "session_id": 9,
+}
+
+
+def decoded(data: Any, cast_to: Any = None) -> Any:
+    return decode(LEAVO, GET, reply(200, data), cast_to)
+
+
+@pytest.mark.parametrize("body", [LEAD, {"success": True, "data": LEAD}, {"data": LEAD}])
+def test_a_lead_is_the_same_in_each_dialect(body: Any) -> None:
+    """Bare, enveloped, or under `data` alone; unknown fields are kept."""
+    lead = decoded(body, Lead)
+
+    assert (lead.id, lead.name, lead.status.name, lead.created_at.year) == ("1", "Ana", "New", 2026)
+    assert lead.model_extra == {"session_id": 9}
+
+
+@pytest.mark.parametrize(
+    ("body", "value"),
+    [
+        ([1, 2], [1, 2]),
+        ({"success": True, "data": [1]}, [1]),
+        ({"data": {"id": 1}}, {"id": 1}),
+        ({"data": None}, None),
+        ({"event": "lead.created", "data": {"id": 1}}, {"event": "lead.created", "data": {"id": 1}}),
+        ({"success": True, "message_id": "m"}, {"success": True, "message_id": "m"}),
+        ("a text", "a text"),
+    ],
+)
+def test_plain_json_is_taken_out_of_its_envelope(body: Any, value: Any) -> None:
+    """Only where nothing but the envelope's own names stands beside `data`: else something would be lost."""
+    assert value == decoded(body)
+
+
+def test_a_mapping_is_a_type_like_any_other() -> None:
+    """cast_to=dict takes a bare object, also without `data`."""
+    assert decoded({"a": 1}, dict[str, int]) == {"a": 1}
+    assert decoded({"data": {"a": 1}}, dict[str, int]) == {"a": 1}
+
+
+def test_an_empty_answer_is_none() -> None:
+    """204, and every other success without a body."""
+    assert decode(LEAVO, GET, reply(204)) is None
+
+
+def test_an_empty_answer_where_a_lead_was_promised_is_an_error() -> None:
+    """It did happen: the outcome says so."""
+    with pytest.raises(ResponseValidationError) as caught:
+        decode(LEAVO, GET, reply(200), Lead)
+
+    assert caught.value.outcome == "done"
+
+
+def test_a_wrong_shape_is_told_without_the_values() -> None:
+    """They may be personal data; the places are enough to find the fault."""
+    with pytest.raises(ResponseValidationError, match=r"GET /leads: the answer is not what was promised") as caught:
+        decoded({"success": True, "data": {"id": 5, "name": "Ana Souza"}}, Lead)
+
+    assert any("id" in problem for problem in caught.value.problems)
+    assert "Souza" not in "".join((str(caught.value), *caught.value.problems))
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)
+
+
+@pytest.mark.parametrize("cast_to", [Lead, list[Lead]])
+def test_a_failure_in_the_clothes_of_a_success_is_an_error(cast_to: Any) -> None:
+    """A 200 whose body says success: false."""
+    with pytest.raises(APIError, match="NOT_FOUND: gone"):
+        decoded({"success": False, "error": {"code": "NOT_FOUND", "message": "gone"}}, cast_to)
+
+
+def test_a_page_tells_what_it_knows() -> None:
+    """Total and has_more where the dialect has them, else None."""
+    enveloped = decode_page(
+        GET, reply(200, {"success": True, "data": [LEAD], "pagination": {"total": 9, "has_more": True}}), Lead
+    )
+    bare = decode_page(GET, reply(200, [LEAD, LEAD]), Lead)
+
+    assert (len(enveloped.items), enveloped.total, enveloped.has_more) == (1, 9, True)
+    assert (len(bare.items), bare.total, bare.has_more) == (2, None, None)
+
+
+def test_an_answer_without_a_list_is_not_the_end_of_a_listing() -> None:
+    """Null is not taken for "no leads"."""
+    with pytest.raises(ResponseValidationError):
+        decode_page(GET, reply(200, {"success": True, "data": None}), Lead)
+
+
+@pytest.mark.parametrize(
+    "body", [b"[" * 100_000, b'{"id": NaN}', b"\xff", b"<html>", b'{"id": "1"', b"\xef\xbb\xbf{}x"]
+)
+@pytest.mark.parametrize("cast_to", [None, Lead])
+def test_what_is_not_json_is_an_error_of_ours(body: bytes, cast_to: Any) -> None:
+    """Deep nesting, NaN, broken UTF-8, a login page, a cut."""
+    with pytest.raises(ResponseValidationError):
+        decode(LEAVO, GET, Response(200, reply().headers, body), cast_to)
+
+
+@given(
+    st.binary()
+    | st.recursive(
+        st.none() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.sampled_from(["data", "id", "success"]), x)
+    ).map(lambda v: json.dumps(v).encode())
+)
+@pytest.mark.parametrize("cast_to", [None, Lead, list[Lead], dict[str, Any]])
+def test_decoding_raises_nothing_but_our_errors(cast_to: Any, body: bytes) -> None:
+    """Whatever the bytes."""
+    try:
+        decode(LEAVO, GET, Response(200, reply().headers, body), cast_to)
+        decode_page(GET, Response(200, reply().headers, body), cast_to)
+    except LeavoError:
+        pass

@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from leavo_async import ConfigError, Request
+from leavo_async._sansio.encode import checked_base_url, checked_path, encode, segment
+
+BASE = "https://api.example.com"
+
+
+def encoded(method: str = "GET", path: str = "/leads", **call: Any) -> Request:
+    return encode(BASE, method, path, new_key=lambda: "new-key", **call)
+
+
+def test_a_read_carries_no_idempotency_key() -> None:
+    """It changes nothing, so there is nothing to do twice."""
+    request = encoded("GET")
+
+    assert (request.idempotency_key, request.body, request.headers) == (None, None, {})
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_every_write_carries_a_new_key(method: str) -> None:
+    """Made once, when the call is made: all attempts share it."""
+    request = encoded(method)
+
+    assert (request.idempotency_key, request.headers["Idempotency-Key"]) == ("new-key", "new-key")
+
+
+def test_the_callers_own_key_is_used() -> None:
+    """Whoever keeps keys across restarts gives them."""
+    assert encoded("POST", idempotency_key="order-17").headers["Idempotency-Key"] == "order-17"
+
+
+@pytest.mark.parametrize("key", ["", "a b", "ä", "a\n", "x" * 65])
+def test_a_key_that_no_server_would_take_is_refused(key: str) -> None:
+    """Before anything is sent."""
+    with pytest.raises(ConfigError, match="idempotency_key"):
+        encoded("POST", idempotency_key=key)
+
+
+@pytest.mark.parametrize(
+    ("method", "honoured", "repeatable"),
+    [
+        ("GET", "unknown", True),
+        ("PUT", "unknown", True),
+        ("DELETE", "ignored", True),
+        ("POST", "unknown", False),
+        ("POST", "ignored", False),
+        ("POST", "honoured", True),
+        ("PATCH", "unknown", False),
+    ],
+)
+def test_whether_it_may_be_repeated_is_settled_when_it_is_made(method: str, honoured: Any, repeatable: bool) -> None:
+    """A key alone does not make a POST repeatable: the server must honour it."""
+    assert repeatable is encoded(method, honoured=honoured).repeatable
+
+
+def test_the_query_is_encoded_once() -> None:
+    """Absent values are left out, lists repeat the name, truth is written as JSON writes it."""
+    params = {"search": "Ana & João", "none": None, "tag": ["a", "b"], "active": True, "limit": 5}
+
+    assert f"{BASE}/leads?search=Ana+%26+Jo%C3%A3o&tag=a&tag=b&active=true&limit=5" == encoded(params=params).url
+
+
+def test_json_goes_out_as_utf8_bytes() -> None:
+    """Dates and models are written as JSON by pydantic."""
+    request = encoded("POST", json={"name": "João", "at": datetime(2026, 1, 2, tzinfo=UTC)})
+
+    assert '{"name":"João","at":"2026-01-02T00:00:00Z"}'.encode() == request.body
+    assert request.headers["Content-Type"] == "application/json"
+
+
+@pytest.mark.parametrize("value", [float("nan"), [float("-inf")], {"a": {"b": float("inf")}}, object()])
+def test_what_json_cannot_express_is_refused(value: Any) -> None:
+    """The message does not show the value, and neither does its cause."""
+    with pytest.raises(ConfigError, match=r"^json: holds") as caught:
+        encoded("POST", json={"value": value})
+
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)
+
+
+def test_a_text_that_speaks_of_infinity_is_fine() -> None:
+    """Only the number is refused."""
+    assert encoded("POST", json="NaN or Infinity").body == b'"NaN or Infinity"'
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "leads",
+        "",
+        "/",
+        "/a//b",
+        "/leads/../admin",
+        "/leads/%2e%2E/x",
+        "/./x",
+        "/a?b=1",
+        "/a#b",
+        "/a b",
+        "/a\n",
+        "/a\\b",
+        "/ä",
+    ],
+)
+def test_a_path_that_could_mean_another_is_refused(path: str) -> None:
+    """No server, proxy or library gets to reinterpret it."""
+    with pytest.raises(ConfigError, match=r"^path"):
+        checked_path(path)
+
+
+@given(st.text())
+def test_a_segment_stays_one_segment(text: str) -> None:
+    """Whatever an id holds, it cannot leave its place in the path."""
+    try:
+        quoted = segment(text)
+    except ConfigError:
+        assert not text or text in (".", "..") or not text.isprintable()
+    else:
+        assert f"/leads/{quoted}" == checked_path(f"/leads/{quoted}")
+        assert not set(quoted) & set("/?#\\")
+
+
+@pytest.mark.parametrize("name", ["Authorization", "host", "Idempotency-Key", "Content-Length", "Transfer-Encoding"])
+def test_headers_of_the_library_cannot_be_replaced(name: str) -> None:
+    """Nobody signs as somebody else by accident."""
+    with pytest.raises(ConfigError, match=r"is set by the library"):
+        encoded(headers={name: "x"})
+
+
+@pytest.mark.parametrize("headers", [{"X-A": "a\r\nX-B: b"}, {"X A": "a"}, {"": "a"}, {"X-A": "\0"}])
+def test_a_header_cannot_smuggle_another(headers: dict[str, str]) -> None:
+    """Line breaks and NUL are refused before any I/O."""
+    with pytest.raises(ConfigError, match=r"^headers"):
+        encoded(headers=headers)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://api.example.com",
+        "http://127.0.0.1.example.com",
+        "http://user@127.0.0.1",
+        "ftp://x",
+        "api.example.com",
+        "https://",
+        "https://user:secret@api.example.com",
+        "https://api.example.com?x=1",
+    ],
+)
+def test_only_https_is_spoken(url: str) -> None:
+    """Anything else is refused, and a password in it is not repeated."""
+    with pytest.raises(ConfigError, match=r"^base_url") as caught:
+        checked_base_url(url, loopback_http=True)
+
+    assert "secret" not in str(caught.value)
+
+
+def test_a_sandbox_on_this_machine_may_be_http_when_asked_for() -> None:
+    """And only then."""
+    assert checked_base_url("http://127.0.0.1:8080/", loopback_http=True) == "http://127.0.0.1:8080"
+    with pytest.raises(ConfigError, match="allow_insecure_loopback"):
+        checked_base_url("http://127.0.0.1:8080", loopback_http=False)
+
+
+@pytest.mark.parametrize("method", ["get", "G T", "", "GET\r\n"])
+def test_a_method_is_capital_letters(method: str) -> None:
+    """It goes into the first line of the request as it is."""
+    with pytest.raises(ConfigError, match=r"^method"):
+        encoded(method)

@@ -1,0 +1,43 @@
+"""What users may rely on."""
+
+from __future__ import annotations
+
+import inspect
+
+import leavo_async
+from leavo_async import errors
+from leavo_async.session import Session, SessionOptions
+
+PUBLIC = """
+    APIError ApiProfile AttemptRecord AuthenticationError BadRequestError CallOptions ClosedError ConfigError
+    ConflictError ConnectError ConnectTimeoutError DeadlineError Headers Lead LeavoClient LeavoError NewLead
+    NotFoundError OutcomeUnknownError Pages PermissionDeniedError ProtocolError RateLimit RateLimitError ReadError
+    ReadTimeoutError Request Response ResponseTooLargeError ResponseValidationError RetryPolicy ServerError Session
+    TLSError TransportError UNSET UnprocessableError
+"""
+
+
+def test_the_public_names_are_these() -> None:
+    """A name that comes or goes is a decision, and stands in the changelog."""
+    assert sorted(PUBLIC.split()) == sorted(leavo_async.__all__)
+
+
+def test_every_public_name_is_there_and_documented() -> None:
+    """help() tells what each is for."""
+    for name in leavo_async.__all__:
+        value = getattr(leavo_async, name)
+        assert name == "UNSET" or value.__doc__, name
+
+
+def test_every_error_stands_in_the_tree_and_in_the_front() -> None:
+    """The tree in the module's text is complete, and each class can be imported from the package."""
+    for name in errors.__all__:
+        assert name in str(errors.__doc__)
+        assert name in leavo_async.__all__
+
+
+def test_the_options_of_a_client_are_those_of_a_session() -> None:
+    """LeavoClient(**options) takes what Session takes, and type checkers know it."""
+    taken = set(inspect.signature(Session.__init__).parameters) - {"self", "profile", "credentials"}
+
+    assert taken == set(SessionOptions.__annotations__)
