@@ -1,0 +1,1 @@
+"""Import and export of many rows. Knows rows, files and journals; knows no API."""

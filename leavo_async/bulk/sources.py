@@ -1,0 +1,256 @@
+"""Files to import: open one, see its columns, read its rows one by one in constant memory."""
+
+import codecs
+import io
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Literal, Protocol, Self
+
+from leavo_async.bulk.csv_source import DELIMITERS, CsvRows, sniff_delimiter
+from leavo_async.bulk.jsonl_source import JsonlRows
+from leavo_async.bulk.lines import MARK_UNDECODABLE, Lines, RowTooLongError
+from leavo_async.bulk.rows import Row
+from leavo_async.errors import ConfigError
+
+__all__ = ["Format", "Row", "Source", "open_source"]
+
+Format = Literal["csv", "jsonl"]
+
+_SUFFIXES: dict[str, Format] = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".txt": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+}
+
+# Longest first: the mark of UTF-32 LE begins with that of UTF-16 LE. https://www.unicode.org/faq/utf_bom.html
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_PACKED = {
+    b"PK\x03\x04": "an Excel workbook or a ZIP archive; save it as CSV UTF-8",
+    b"\x1f\x8b": "packed with gzip; unpack it, or pipe it: gunzip -c FILE | leavo import -",
+}
+_HEAD = 4  # bytes: the longest mark
+
+# Delimiters that a shell makes hard to type.
+_SPELLED = {"\\t": "\t", "tab": "\t"}
+
+_BUFFER = 256 * 1024  # bytes: one call of ours for about 3,000 rows
+
+
+@dataclass(frozen=True)
+class Source:
+    """The rows of one file; they can be read once.
+
+    columns: the names in the header; of JSON Lines the keys of the first readable row, later rows may have others.
+    description: format, delimiter and encoding, for people: "CSV, comma, utf-8-sig".
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    description: str
+    _rows: Iterator[Row] = field(repr=False)
+    _close: Callable[[], None] = field(repr=False)
+
+    def __iter__(self) -> Iterator[Row]:
+        return self._rows
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; standard input stays open. May be called again."""
+        self._close()
+
+
+def open_source(
+    path: str | Path,
+    *,
+    format: Format | None = None,  # noqa: A002  # the users' word
+    delimiter: str | None = None,
+    encoding: str | None = None,
+    stdin: BinaryIO | None = None,
+) -> Source:
+    """The rows of a CSV or JSON Lines file; of standard input for the path "-".
+
+    format: None takes it from the suffix, else from the first character.
+    delimiter: None takes it from the header line.
+    encoding: a Python codec name; None is UTF-8 with or without a byte order mark.
+    Raises ConfigError if there is nothing to read: then one line says what to do.
+    """
+    name = "standard input" if str(path) == "-" else str(path)
+    codec = _codec(encoding or "utf-8-sig")
+    opened = _open(path, name, stdin)
+    try:
+        lines = Lines(_text(opened, codec, name))
+        first = _first_line(lines, name)
+        return _source(lines, first, opened, name, format or _format_of(Path(path), first), delimiter)
+    except BaseException:
+        opened.close()
+        raise
+
+
+class _Bytes(Protocol):
+    """What a file and a standard input have in common."""
+
+    def read(self, size: int, /) -> bytes: ...
+    def close(self) -> None: ...
+
+
+class _Opened(io.RawIOBase):
+    """A binary stream whose first bytes were looked at: standard input cannot be wound back."""
+
+    def __init__(self, stream: _Bytes, *, is_ours: bool) -> None:
+        self._stream = stream
+        self._is_ours = is_ours
+        self.head = b""
+        while len(self.head) < _HEAD and (more := stream.read(_HEAD - len(self.head))):
+            self.head += more
+        self._unread = self.head
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]
+        data = self._unread or self._stream.read(len(buffer))
+        self._unread = b""
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        if self._is_ours:
+            self._stream.close()
+        super().close()
+
+
+def _open(path: str | Path, name: str, stdin: BinaryIO | None) -> _Opened:
+    try:
+        if str(path) == "-":
+            return _Opened(stdin or sys.stdin.buffer, is_ours=False)
+        return _opened_file(Path(path))
+    except (OSError, ValueError) as error:
+        why = why_unreadable(error)
+    raise ConfigError(f"cannot read {name}: {why}")
+
+
+def _opened_file(path: Path) -> _Opened:
+    stream = path.open("rb", buffering=0)
+    try:
+        return _Opened(stream, is_ours=True)
+    except BaseException:
+        stream.close()
+        raise
+
+
+def why_unreadable(error: Exception) -> str:
+    """What was found instead of a readable file, and what to do."""
+    match error:
+        case FileNotFoundError():
+            return "there is no such file; check the path"
+        case IsADirectoryError():
+            return "it is a directory; name one file in it"
+        case PermissionError():
+            return "permission denied; ask for the right to read it"
+        case OSError(strerror=str(text)):
+            return f"{text} ({type(error).__name__})"
+        case _:
+            return f"not a usable path ({type(error).__name__})"
+
+
+def _codec(encoding: str) -> str:
+    """The encoding's usual name. Raises ConfigError if it is none, or none for text."""
+    try:
+        codec = codecs.lookup(encoding).name
+        bytes(range(256)).decode(codec, MARK_UNDECODABLE)
+    except (LookupError, ValueError):
+        codec = None
+    if codec is None:
+        raise ConfigError(f"unknown encoding {encoding!r}; give a name such as --encoding cp1252 or utf-16")
+    return codec
+
+
+def _text(opened: _Opened, codec: str, name: str) -> io.TextIOWrapper:
+    for magic, found in _PACKED.items():
+        if opened.head.startswith(magic):
+            raise ConfigError(f"cannot read {name}: it is {found}")
+    _check_mark(opened.head, codec, name)
+    buffered = io.BufferedReader(opened, _BUFFER)
+    # newline="": line ends inside a quoted cell belong to the cell.
+    return io.TextIOWrapper(buffered, encoding=codec, errors=MARK_UNDECODABLE, newline="")
+
+
+def _check_mark(head: bytes, codec: str, name: str) -> None:
+    marked = next((family for mark, family in _MARKS if head.startswith(mark)), None)
+    if marked is not None and not codec.startswith(marked):
+        raise ConfigError(f"cannot read {name} as {codec}: it is marked as {marked}; give --encoding {marked}")
+
+
+def _first_line(lines: Lines, name: str) -> str:
+    try:
+        first = lines.first_line()
+    except RowTooLongError as error:
+        first, why = "", f"{error}; is it a text file?"
+    except UnicodeError:
+        # Only the codecs "utf-16" and "utf-32" still raise: they need the mark to know the byte order.
+        first, why = "", f"it has no {lines.encoding} mark; try --encoding {lines.encoding}-le"
+    except OSError as error:
+        first, why = "", why_unreadable(error)
+    else:
+        why = "it is empty; a header line or a JSON object was expected"
+    if not first:
+        raise ConfigError(f"cannot read {name}: {why}")
+    return first
+
+
+def _format_of(path: Path, first_line: str) -> Format:
+    by_content: Format = "jsonl" if first_line.lstrip().startswith(("{", "[")) else "csv"
+    return _SUFFIXES.get(path.suffix.lower(), by_content)
+
+
+def _source(
+    lines: Lines,
+    first: str,
+    opened: _Opened,
+    name: str,
+    kind: Format,
+    delimiter: str | None,
+) -> Source:
+    if kind == "jsonl":
+        _check_jsonl(first, delimiter, name)
+        json_rows = JsonlRows(lines)
+        return Source(name, json_rows.columns, f"JSON Lines, {lines.encoding}", iter(json_rows), opened.close)
+    mark = sniff_delimiter(first) if delimiter is None else _checked(delimiter)
+    rows = CsvRows(lines, delimiter=mark, name=name)
+    description = f"CSV, {DELIMITERS.get(mark, repr(mark))}, {lines.encoding}"
+    return Source(name, rows.columns, description, iter(rows), opened.close)
+
+
+def _check_jsonl(first_line: str, delimiter: str | None, name: str) -> None:
+    if first_line.lstrip().startswith("["):
+        raise ConfigError(
+            f"cannot read {name}: it is a JSON array, which must be in memory as a whole; "
+            "write JSON Lines, one object a line (jq -c '.[]' does it)"
+        )
+    if delimiter is not None:
+        raise ConfigError(f"cannot read {name}: it is JSON Lines, which has no delimiter; leave --delimiter out")
+
+
+def _checked(delimiter: str) -> str:
+    mark = _SPELLED.get(delimiter, delimiter)
+    if len(mark) != 1 or mark in '"\r\n\0':
+        raise ConfigError(f"--delimiter {delimiter!r} cannot be used; give one character, such as ';' or tab")
+    return mark
