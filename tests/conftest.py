@@ -11,6 +11,8 @@ import pytest
 from aioresponses import aioresponses, core
 from blockbuster import BlockBuster, blockbuster_ctx
 
+pytest_plugins = ["leavo_async.testing.pytest_plugin"]
+
 # Time limits belong to pytest-timeout; in CI the examples are the same each time.
 hypothesis.settings.register_profile("suite", deadline=None, derandomize="CI" in os.environ)
 hypothesis.settings.load_profile("suite")

@@ -32,7 +32,7 @@ LAYERS = (
     ("leavo_async.__main__", 8),
     ("leavo_async.testing", 9),
     ("leavo_async.telemetry", 9),
-    ("leavo_async.sandbox", 9),
+    ("leavo_async.sandbox", 0),  # apart: who may import it is a rule of its own
     ("leavo_async", 7),
 )
 
@@ -118,7 +118,7 @@ def api_name_comparisons(module: str, tree: ast.AST) -> list[str]:
 def foreign_pytest(module: str, tree: ast.AST) -> list[str]:
     if module == "leavo_async.testing.pytest_plugin":
         return []
-    return [name for name in imports(tree) if name.split(".")[0] == "pytest"]
+    return [name for name in imports(tree) if name.split(".")[0].startswith("pytest")]
 
 
 CHECKS: tuple[tuple[Callable[[str, ast.AST], list[str]], str, str], ...] = (
@@ -153,9 +153,8 @@ def test_a_broken_rule_is_seen(check: Callable[[str, ast.AST], list[str]], modul
 
 def test_one_module_knows_aiohttps_client() -> None:
     """Whoever wants another HTTP library changes one file."""
-    knowing = [
-        m for m, tree in MODULES.items() if layer(m) < 8 and any(n.split(".")[0] == "aiohttp" for n in imports(tree))
-    ]
+    client_side = {m: tree for m, tree in MODULES.items() if layer(m) < 8 and not in_room(m, "sandbox")}
+    knowing = [m for m, tree in client_side.items() if any(name.split(".")[0] == "aiohttp" for name in imports(tree))]
 
     assert knowing == ["leavo_async._io.aiohttp_transport"]
 

@@ -1,0 +1,17 @@
+"""The `leavo` command. It needs the extra `cli` (click and rich)."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command; without its extra, say how to install it."""
+    try:
+        import click  # noqa: F401  # pyright: ignore[reportUnusedImport]
+        import rich  # noqa: F401  # pyright: ignore[reportUnusedImport]
+    except ModuleNotFoundError as missing:
+        sys.exit(f"leavo: the command line needs {missing.name}: pip install 'leavo-async[cli]'")
+    from leavo_async.cli.commands import leavo
+
+    leavo(prog_name="leavo")

@@ -1,0 +1,127 @@
+"""An import from the command line, step by step: open, survey, send, report."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, replace
+
+from leavo_async import LeavoClient, NewLead
+from leavo_async.bulk.importer import Importer
+from leavo_async.bulk.rejects import Rejects
+from leavo_async.bulk.survey import Survey, survey
+from leavo_async.cli.connection import DEMO_LIMIT, Connection, demo
+from leavo_async.cli.exit_codes import ExitCode, of_import
+from leavo_async.cli.leads_file import LeadsFile, OpenedLeads
+from leavo_async.cli.plan import plan_lines
+from leavo_async.cli.progress import Style, showing
+from leavo_async.cli.reporter import Reporter
+from leavo_async.cli.running import say
+from leavo_async.cli.stopper import Stopper
+from leavo_async.cli.summary import Summary
+from leavo_async.cli.traffic import Traffic
+
+
+@dataclass(frozen=True, slots=True)
+class ImportOptions:
+    """What the user asked for. rejects: where rows that are not there in the end are written."""
+
+    file: LeadsFile
+    connection: Connection
+    sandbox: bool
+    rejects: str | None
+    as_json: bool
+    progress: Style
+    concurrency: int
+
+
+async def import_leads(options: ImportOptions, stopper: Stopper) -> ExitCode:
+    """Send the rows of the file, print what became of them; gives the exit code."""
+    traffic = Traffic()
+    async with opened(options.file, options.rejects) as (leads, rejects), _client(options, traffic) as leavo:
+        stopper.leavo = leavo
+        total = await _announced(options, leads, stopper)
+        started = time.monotonic()
+        importer = await _sent(options, stopper, leads, rejects, total)
+        seconds = time.monotonic() - started
+        sent = replace(traffic)
+        read_back = await _read_back(leavo) if options.sandbox and not stopper.is_stopped() else None
+        written = None if rejects is None else await asyncio.to_thread(_closed, rejects)
+    limit = DEMO_LIMIT if options.sandbox else options.connection.rate_limit
+    code = of_import(importer.tally, importer.stopped_by, stopper.signal)
+    summary = Summary(
+        name=leads.source.name,
+        tally=importer.tally,
+        traffic=sent,
+        seconds=seconds,
+        limit=str(limit),
+        stopped_by=importer.stopped_by,
+        code=code,
+        read_back=read_back,
+        rejects=written,
+    )
+    print(summary.json() if options.as_json else "\n".join(summary.lines()))
+    return ExitCode.DONE if read_back is not None and importer.stopped_by is None else code
+
+
+@asynccontextmanager
+async def opened(file: LeadsFile, rejects: str | None) -> AsyncGenerator[tuple[OpenedLeads, Rejects | None], None]:
+    """The file, and the rejects file if one is asked for. Files block, so threads open and close them."""
+    leads = await asyncio.to_thread(file.open)
+    try:
+        columns, source = leads.source.columns, None if file.is_stdin else file.path
+        yield leads, None if rejects is None else await asyncio.to_thread(Rejects, rejects, columns, source=source)
+    finally:
+        await asyncio.to_thread(leads.source.close)
+
+
+def _client(options: ImportOptions, traffic: Traffic) -> AbstractAsyncContextManager[LeavoClient]:
+    return demo([traffic]) if options.sandbox else options.connection.client([traffic])
+
+
+async def _announced(options: ImportOptions, leads: OpenedLeads, stopper: Stopper) -> int | None:
+    """Rows in all, once the plan has been told; None for standard input, which cannot be read twice."""
+    found = None if options.file.is_stdin else await asyncio.to_thread(_survey, options.file, stopper)
+    limit = DEMO_LIMIT if options.sandbox else options.connection.rate_limit
+    for line in plan_lines(leads, found, limit):
+        say(line)
+    return None if found is None else found.rows
+
+
+def _survey(file: LeadsFile, stopper: Stopper) -> Survey:
+    leads = file.open()
+    with leads.source:
+        return survey(leads.source, leads.check, is_stopped=stopper.is_stopped)
+
+
+async def _sent(
+    options: ImportOptions, stopper: Stopper, leads: OpenedLeads, rejects: Rejects | None, total: int | None
+) -> Importer[NewLead]:
+    assert stopper.leavo is not None
+    with showing(options.progress, total) as show:
+        report = Reporter(lambda: show(importer.tally), rejects)
+        importer = Importer(leads.check, stopper.leavo.leads.create_from, report, concurrency=options.concurrency)
+        stopper.watch(importer)
+        try:
+            await importer.run(leads.source)
+        except OSError as error:
+            # The disk, not the network: what has been sent is told all the same.
+            importer.stop(f"a file cannot be read or written any further ({error.strerror or type(error).__name__})")
+    return importer
+
+
+async def _read_back(leavo: LeavoClient) -> int:
+    """Leads that are there now, counted over HTTP like everything else."""
+    return len(await leavo.leads.list().collect())
+
+
+def _closed(rejects: Rejects) -> str | None:
+    """The name of the rejects file once it is written; None if there is nothing in it."""
+    try:
+        rejects.close()
+    except OSError as error:
+        say(f"leavo: cannot write {rejects.path} ({error.strerror}): its rows are listed below as far as they are kept")
+        return None
+    return str(rejects.path) if rejects.count else None

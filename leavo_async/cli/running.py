@@ -1,0 +1,60 @@
+"""Running a coroutine as a command: signals, and errors as one line."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Generator
+from contextlib import contextmanager, suppress
+from typing import Any, NoReturn
+
+from leavo_async._sansio.text import printable
+from leavo_async.cli.exit_codes import ExitCode
+from leavo_async.errors import ConfigError, LeavoError
+
+
+def run(command: Coroutine[Any, Any, int]) -> NoReturn:
+    """Run a command to its end and leave with its exit code; an error of ours is one line on stderr."""
+    try:
+        code = asyncio.run(command)
+    except KeyboardInterrupt:
+        code = fail("interrupted", ExitCode.INTERRUPTED)
+    except ConfigError as error:
+        code = fail(str(error), ExitCode.NOT_STARTED)
+    except LeavoError as error:
+        code = fail(str(error), ExitCode.STOPPED_EARLY)
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read us has gone, as `leavo leads list | head` does
+        code = ExitCode.DONE
+    sys.exit(code)
+
+
+def fail(message: str, code: ExitCode) -> ExitCode:
+    """Print one line on stderr; gives the code back."""
+    say(f"leavo: {printable(message, 1000)}")
+    return code
+
+
+def say(line: str) -> None:
+    """Print a line on stderr: stdout is for results."""
+    print(line, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def on_signals(callback: Callable[[signal.Signals], None]) -> Generator[None, None, None]:
+    """Have SIGINT and SIGTERM call back on the event loop instead of ending the process.
+
+    Where the loop cannot do that (Windows) Ctrl-C stays a KeyboardInterrupt.
+    """
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGINT, signal.SIGTERM)
+    with suppress(NotImplementedError):
+        for each in signals:
+            loop.add_signal_handler(each, callback, each)
+    try:
+        yield
+    finally:
+        with suppress(NotImplementedError):
+            for each in signals:
+                loop.remove_signal_handler(each)

@@ -1,0 +1,26 @@
+"""Fixtures for users' own tests: put `pytest_plugins = ["leavo_async.testing.pytest_plugin"]` into conftest.py."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+
+import pytest_asyncio
+
+from leavo_async import LeavoClient
+from leavo_async.sandbox import Sandbox
+
+
+@pytest_asyncio.fixture
+async def leavo_sandbox() -> AsyncGenerator[Sandbox, None]:
+    """A sandbox of its own for each test, without a limit; script faults with `leavo_sandbox.script`."""
+    async with Sandbox() as sandbox:
+        yield sandbox
+
+
+@pytest_asyncio.fixture
+async def leavo(leavo_sandbox: Sandbox) -> AsyncGenerator[LeavoClient, None]:
+    """A client of that sandbox, without a limit."""
+    async with LeavoClient(
+        leavo_sandbox.key, base_url=leavo_sandbox.url, allow_insecure_loopback=True, limits=()
+    ) as client:
+        yield client
