@@ -7,13 +7,15 @@ async with LeavoClient() as leavo:          # the key comes from LEAVO_API_KEY
         print(lead.name)
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from leavo_async._sansio.limits import RateLimit
 from leavo_async._sansio.messages import Headers, Request, Response
 from leavo_async._sansio.profile import ApiProfile
 from leavo_async._sansio.records import AttemptRecord
 from leavo_async._sansio.retry import RetryPolicy
 from leavo_async._sansio.unset import UNSET
-from leavo_async.apis.leavo import Lead, LeavoClient, NewLead
 from leavo_async.errors import (
     APIError,
     AuthenticationError,
@@ -41,6 +43,9 @@ from leavo_async.errors import (
 )
 from leavo_async.pagination import Pages
 from leavo_async.session import CallOptions, Session
+
+if TYPE_CHECKING:
+    from leavo_async.apis.leavo import Lead, LeavoClient, NewLead
 
 __all__ = [
     "UNSET",
@@ -81,3 +86,17 @@ __all__ = [
     "TransportError",
     "UnprocessableError",
 ]
+
+# Models take long to load: an API's are loaded when its client is first named, and another API's never.
+_APIS = {"LeavoClient": "leavo", "Lead": "leavo", "NewLead": "leavo"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _APIS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(f"{__name__}.apis.{_APIS[name]}"), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *_APIS]

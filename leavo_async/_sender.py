@@ -86,7 +86,7 @@ class Call(Guard):
         )
         self.history += (record,)
         for observer in self.engine.observers:
-            observer(record)
+            _tell(observer, record)
 
     def told(self, error: E) -> E:
         """The error, with the story of this call."""
@@ -116,6 +116,15 @@ async def send(call: Call) -> Response:
             call.first = again
         return await _repeat(call)
     raise call.ending()
+
+
+def _tell(observer: Observer, record: AttemptRecord) -> None:
+    """Tell an observer; its own failure must not make a call fail that has done its work."""
+    try:
+        observer(record)
+    except Exception as error:  # noqa: BLE001
+        context = {"message": "an observer of leavo_async failed", "exception": error}
+        asyncio.get_running_loop().call_exception_handler(context)
 
 
 def _delay(again: TryAgain | None = None) -> object:

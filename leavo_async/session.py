@@ -215,8 +215,8 @@ class Session:
             self._opened(),
             request,
             options.get("retry", self._retry),
-            timeout=_seconds("timeout", options.get("timeout", self._timeout)),
-            deadline=_deadline(options.get("deadline", self._deadline)),
+            timeout=_seconds("timeout", options["timeout"]) if "timeout" in options else self._timeout,
+            deadline=_deadline(options["deadline"]) if "deadline" in options else self._deadline,
         )
         return request, await _sender.send(call)
 

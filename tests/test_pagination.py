@@ -58,6 +58,14 @@ def test_the_items_are_those_of_the_server_once_each_in_order(
 
 
 @virtual_time
+async def test_a_server_that_gives_more_than_asked_is_cut() -> None:
+    """max_items is a promise of ours, not of the server."""
+    leavo = client(FakeTransport(reply(200, [{"id": str(n)} for n in range(50)])))
+
+    assert [lead.id async for lead in leavo.leads.list(max_items=3)] == ["0", "1", "2"]
+
+
+@virtual_time
 async def test_filters_are_on_every_page() -> None:
     """Otherwise the second page would be of another listing."""
     transport = server(5, enveloped=True)

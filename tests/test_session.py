@@ -230,6 +230,21 @@ async def test_observers_see_each_attempt() -> None:
 
 
 @virtual_time
+async def test_an_observer_that_fails_does_not_fail_the_call() -> None:
+    """What was written is written; the loop's exception handler is told."""
+    told: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: told.append(context["exception"]))
+
+    def failing(record: AttemptRecord) -> None:
+        raise KeyError("observer")
+
+    leavo, _ = session(reply(201, {"id": "1"}), observers=[failing])
+
+    assert await leavo.request("POST", "/x", json={}) == {"id": "1"}
+    assert [type(error) for error in told] == [KeyError]
+
+
+@virtual_time
 async def test_closing_ends_what_is_under_way_and_forbids_more() -> None:
     """Each call ends with ClosedError; closing twice does nothing."""
     leavo, transport = session(reply(200, {}), seconds=100)

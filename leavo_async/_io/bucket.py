@@ -36,7 +36,8 @@ class Bucket(AsyncLimiter):
     def delay(self) -> float:
         """Seconds until a token is there; 0.0 if one is."""
         self._leak()
-        return max(0.0, (self._level + 1 - self.max_rate) / self._rate_per_sec)
+        missing = self._level + 1 - self.max_rate
+        return missing / self._rate_per_sec if missing > 0 else 0.0
 
     def take(self) -> None:
         """Use a token; call it only when `delay` says that one is there."""

@@ -26,7 +26,7 @@ class Gate:
         self._free = slots
         self._slots = slots
         self._clock = clock
-        self._held_until = clock()
+        self._held_until = 0.0  # 0.0: no hold
         self._queue: deque[asyncio.Future[None]] = deque()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -83,13 +83,15 @@ class Gate:
 
     def _delay(self) -> float:
         """Seconds until the next permit, slots aside."""
-        delay = self._held_until - self._clock()
+        delay = self._held_until - self._clock() if self._held_until else 0.0
         for bucket in self._buckets:
-            delay = max(delay, bucket.delay())
+            if (needed := bucket.delay()) > delay:
+                delay = needed
         return delay if delay > _CRUMB else 0.0
 
     def _take(self) -> None:
         self._free -= 1
+        self._held_until = 0.0  # it is over: the clock need not be asked about it again
         for bucket in self._buckets:
             bucket.take()
 

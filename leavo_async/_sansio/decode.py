@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Annotated, Any, Generic, NotRequired, TypeVar
 
-from pydantic import Field, TypeAdapter, ValidationError
-from pydantic_core import from_json
+import pydantic  # not from: TypeAdapter takes long to load, and whoever defines models pays for it there
+from pydantic_core import ValidationError, from_json
 from typing_extensions import TypedDict  # typing's own is not enough for pydantic before Python 3.12
 
 from leavo_async._sansio.messages import Request, Response
@@ -38,17 +39,17 @@ def decode(profile: ApiProfile, request: Request, response: Response, cast_to: A
     cast_to: any type pydantic can validate; None gives plain dicts, lists, texts and numbers.
     Raises ResponseValidationError if the body is not of that shape, APIError if it reports a failure.
     """
-    if not response.body.strip():
+    if not response.body or response.body.isspace():
         return _nothing(request, cast_to)
     if cast_to is None:
         return _unwrapped(profile, _plain(request, response))
-    found = _validated(_adapter(cast_to), request, response)
+    found = _validated(_validator(cast_to), request, response)
     return found["data"] if _is_envelope(found) else found
 
 
 def decode_page(request: Request, response: Response, cast_to: Any = None) -> Page:
     """One page of a listing: a bare array, or one under `data` with or without `pagination`."""
-    found = _validated(_adapter(list[Any] if cast_to is None else list[cast_to]), request, response)
+    found = _validated(_validator(list[Any] if cast_to is None else list[cast_to]), request, response)
     if isinstance(found, list):
         return Page(found)
     pagination = found.get("pagination") or {}
@@ -57,16 +58,16 @@ def decode_page(request: Request, response: Response, cast_to: Any = None) -> Pa
 
 # Making a validator costs a thousand times more than using it.
 @lru_cache(maxsize=256)
-def _adapter(cast_to: Any) -> TypeAdapter[Any]:
+def _validator(cast_to: Any) -> Callable[[bytes], Any]:
     # Wrapped first: that a bare object has no `data` is seen at once.
     wrapped: Any = _Envelope[cast_to]  # pyright: ignore[reportInvalidTypeForm]
-    either: Any = Annotated[wrapped | cast_to, Field(union_mode="left_to_right")]
-    return TypeAdapter(either)
+    either: Any = Annotated[wrapped | cast_to, pydantic.Field(union_mode="left_to_right")]
+    return pydantic.TypeAdapter[Any](either).validator.validate_json
 
 
-def _validated(adapter: TypeAdapter[Any], request: Request, response: Response) -> Any:
+def _validated(validate: Callable[[bytes], Any], request: Request, response: Response) -> Any:
     try:
-        found = adapter.validate_json(response.body)
+        found = validate(response.body)
     except ValidationError as error:
         problems = kinds_of(error)
     else:

@@ -13,10 +13,10 @@ from leavo_async._sansio.idempotency import Honoured, checked_idempotency_key, i
 from leavo_async._sansio.messages import Request
 from leavo_async.errors import ConfigError
 
-_METHOD = re.compile(r"[A-Z]{3,10}")
-# What may stand in a path as it is: RFC 3986 §3.3, without the characters that start a query or a fragment.
-_PATH = re.compile(r"(/[A-Za-z0-9\-._~!$&'()*+,;=:@%]+)+/?")
-_DOTS = re.compile(r"(?i)(?:\.|%2e){1,2}")
+_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
+# One or more segments of the characters that may stand in a path as they are (RFC 3986 §3.3), none of them "." or "..".
+_PATH = re.compile(r"(?:/(?!(?:\.|%2[eE]){1,2}(?:/|\Z))[A-Za-z0-9\-._~!$&'()*+,;=:@%]++)++/?")
+_PLAIN = re.compile(r"[A-Za-z0-9_~-]+")
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 # These are made by the library; a caller who could replace them could sign as somebody else or smuggle a request.
 _RESERVED = frozenset({"authorization", "host", "content-length", "transfer-encoding", "connection", "idempotency-key"})
@@ -71,7 +71,7 @@ def checked_base_url(url: str, *, loopback_http: bool) -> str:
 
 def checked_path(path: str) -> str:
     """The path, if it can only mean itself; ConfigError otherwise."""
-    if not _PATH.fullmatch(path) or any(_DOTS.fullmatch(part) for part in path.split("/")):
+    if not _PATH.fullmatch(path):
         raise ConfigError(
             'path: expected "/" and quoted segments, without "..", "?" or "#" (parameters go into params=)'
         )
@@ -80,14 +80,16 @@ def checked_path(path: str) -> str:
 
 def segment(value: str, name: str = "id") -> str:
     """One path segment, quoted; ConfigError if it is empty, "." or "..", or holds control characters."""
+    if _PLAIN.fullmatch(value):
+        return value  # as nearly every id is
     if not value or value in (".", "..") or not value.isprintable():
         raise ConfigError(f"{name}: expected a non-empty text without control characters, other than '.' and '..'")
     return quote(value, safe="")
 
 
 def _checked_method(method: str) -> str:
-    if not _METHOD.fullmatch(method):
-        raise ConfigError("method: expected capital letters such as GET")
+    if method not in _METHODS:
+        raise ConfigError(f"method: expected one of {', '.join(sorted(_METHODS))}")
     return method
 
 
@@ -126,7 +128,9 @@ def _json_bytes(value: Any) -> bytes:
 
 
 def _query(params: Mapping[str, Any] | None) -> str:
-    pairs = [(name, _word(item)) for name, value in (params or {}).items() for item in _items(value)]
+    if not params:
+        return ""
+    pairs = [(name, _word(item)) for name, value in params.items() for item in _items(value)]
     return f"?{urlencode(pairs)}" if pairs else ""
 
 

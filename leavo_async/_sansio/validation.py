@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+import pydantic  # not from: BaseModel takes long to load, and whoever defines models pays for it there
+from pydantic_core import ValidationError
 
-M = TypeVar("M", bound=BaseModel)
+M = TypeVar("M", bound="pydantic.BaseModel")
 
 
 def checked(model: type[M], fields: Mapping[str, Any], refuse: Callable[[str], Exception]) -> M:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterable
+from contextlib import suppress
 
 from leavo_async.bulk.rows import Row
 
@@ -52,6 +53,6 @@ class Feed:
             self._give(error)
 
     def _give(self, found: Row | Exception | None) -> None:
-        # Closed when the import was interrupted while this thread waited for input.
-        if not self._loop.is_closed():
+        # The loop is closed if the import was interrupted while this thread waited for input.
+        with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._ready.put_nowait, found)

@@ -6,7 +6,7 @@ import pytest
 
 from leavo_async import RateLimit
 from leavo_async._io.gate import Gate
-from leavo_async.testing import virtual_time
+from leavo_async.testing import VirtualTimeLoop, virtual_time
 
 TEN_A_SECOND = RateLimit(10, 1, 0)  # safe rate: 9.5 a second, burst 1.5
 
@@ -35,6 +35,27 @@ async def test_permits_keep_the_rate_and_the_order() -> None:
 
     assert list(range(40)) == [number for number, _ in got]
     assert [pytest.approx(max(0, n - 0.5) / 9.5, abs=1e-5) for n in range(40)] == [at for _, at in got]
+
+
+@virtual_time
+async def test_nobody_barges_in_after_a_blocked_loop() -> None:
+    """Time has passed, a token is there, but the timer has had no chance: the one who waits goes first."""
+    busy, order = gate(TEN_A_SECOND), []
+
+    async def caller(name: str) -> None:
+        await busy.acquire()
+        order.append(name)
+
+    await busy.acquire()
+    waiting = asyncio.create_task(caller("waiting"))
+    await asyncio.sleep(0)
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualTimeLoop)
+    loop.jump(0.1)
+    await caller("late")
+    await waiting
+
+    assert order == ["waiting", "late"]
 
 
 @virtual_time

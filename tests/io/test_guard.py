@@ -122,6 +122,35 @@ async def test_a_foreign_cancellation_passes_through() -> None:
             await task
 
 
+@virtual_time
+async def test_a_foreign_cancellation_beats_the_limit_of_an_attempt() -> None:
+    """In the same turn of the loop: whoever cancelled the task must see it end, not see another attempt."""
+    guard = Guard(new_watch(), None)
+    attempts = 0
+
+    async def trying() -> None:
+        nonlocal attempts
+        with guard:
+            while attempts < 3:
+                attempts += 1
+                guard.bound(1)
+                try:
+                    await asyncio.sleep(100)
+                except asyncio.CancelledError:
+                    if not guard.attempt_timed_out():
+                        raise
+        raise guard.ending()
+
+    task = asyncio.create_task(trying())
+    await asyncio.sleep(0)
+    guard.fire(guard.limit)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert attempts == 1
+
+
 async def inside(guard: Guard) -> None:
     with guard:
         await asyncio.sleep(100)

@@ -88,6 +88,12 @@ def test_a_failure_in_the_clothes_of_a_success_is_an_error(cast_to: Any) -> None
         decoded({"success": False, "error": {"code": "NOT_FOUND", "message": "gone"}}, cast_to)
 
 
+def test_a_failure_is_one_also_where_it_carries_data() -> None:
+    """The half of a lead that came with it is not taken for a lead."""
+    with pytest.raises(APIError, match="CONFLICT"):
+        decoded({"success": False, "data": LEAD, "error": {"code": "CONFLICT"}}, Lead)
+
+
 def test_a_page_tells_what_it_knows() -> None:
     """Total and has_more where the dialect has them, else None."""
     enveloped = decode_page(

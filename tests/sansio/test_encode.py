@@ -126,6 +126,11 @@ def test_a_segment_stays_one_segment(text: str) -> None:
         assert not set(quoted) & set("/?#\\")
 
 
+def test_a_slash_in_an_id_does_not_start_another_segment() -> None:
+    """Nor does a space, a percent sign or an accent mean anything to the path."""
+    assert segment("a/b c%2e é") == "a%2Fb%20c%252e%20%C3%A9"
+
+
 @pytest.mark.parametrize("name", ["Authorization", "host", "Idempotency-Key", "Content-Length", "Transfer-Encoding"])
 def test_headers_of_the_library_cannot_be_replaced(name: str) -> None:
     """Nobody signs as somebody else by accident."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import gzip
 import pickle
+import tracemalloc
 import zlib
 
 import pytest
@@ -180,6 +181,20 @@ def test_a_bomb_does_not_go_off() -> None:
         unpack(bomb, "gzip", max_bytes=10_000)
     with pytest.raises(ResponseTooLargeError):
         unpack(gzip.compress(b"x" * 6000) * 2, "gzip", max_bytes=10_000)
+
+
+def test_a_bomb_is_not_even_unpacked() -> None:
+    """What is beyond the limit never stands in memory."""
+    bomb = gzip.compress(b"\0" * 50_000_000)
+    tracemalloc.start()
+    try:
+        with pytest.raises(ResponseTooLargeError):
+            unpack(bomb, "gzip", max_bytes=10_000)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 1_000_000
 
 
 @given(st.binary(), st.text())
