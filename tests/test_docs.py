@@ -1,0 +1,152 @@
+"""Every Python block in README and docs runs, in order, against a sandbox; what they claim is there."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import inspect
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+from aioresponses import aioresponses
+
+import leavo_async
+from leavo_async import errors
+from leavo_async.cli.exit_codes import ExitCode
+from leavo_async.sandbox import Fault, Sandbox
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PAGES_WITH_CODE = [page for page in PAGES if BLOCK.search(page.read_text())]
+
+
+def blocks(page: Path) -> list[str]:
+    return BLOCK.findall(page.read_text())
+
+
+async def run(block: str, names: dict[str, Any]) -> None:
+    """As a notebook cell: top-level await is allowed. `asyncio.run(main())` becomes `await main()`."""
+    source = block.replace("asyncio.run(main())", "await main()")
+    code = compile(source, "<docs>", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    found = eval(code, names)
+    if inspect.isawaitable(found):
+        await found
+
+
+@pytest.fixture
+def as_documented(monkeypatch: pytest.MonkeyPatch, leavo_sandbox: Sandbox) -> Sandbox:
+    """LeavoClient() of the docs, as it is written there, talks to the sandbox."""
+    here = {"base_url": leavo_sandbox.url, "allow_insecure_loopback": True}
+    real = leavo_async.LeavoClient
+
+    @functools.wraps(real, updated=())
+    class Here(real):  # type: ignore[misc, valid-type]
+        def __init__(self, api_key: str | None = None, **options: Any) -> None:
+            super().__init__(api_key, **{**here, **options})
+
+    monkeypatch.setattr(leavo_async, "LeavoClient", Here)
+    monkeypatch.setenv("LEAVO_API_KEY", leavo_sandbox.key)
+    leavo_sandbox.seed_leads(120)
+    return leavo_sandbox
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("page", PAGES_WITH_CODE, ids=lambda page: page.name)
+async def test_the_code_of_a_page_runs(page: Path, as_documented: Sandbox) -> None:
+    """From top to bottom, each block in the names of those before it, as in a notebook."""
+    names: dict[str, Any] = {"__name__": "docs"}
+    for block in blocks(page):
+        if "virtual_time" not in block:  # it has a loop of its own, see below
+            await run(block, names)
+
+
+def test_the_example_with_a_fake_transport_runs() -> None:
+    """Outside of a running loop, where it belongs."""
+    (block,) = [block for block in blocks(ROOT / "docs/how-to/test-your-code.md") if "virtual_time" in block]
+    exec(block, {"__name__": "docs"})
+
+
+@pytest.mark.asyncio
+async def test_the_example_with_aioresponses_holds(mocked: aioresponses) -> None:
+    """The test of the page passes; the bridge of the page is the one this suite uses."""
+    page = blocks(ROOT / "docs/how-to/test-your-code.md")
+    (example,) = [block for block in page if "test_a_lead_is_created" in block]
+    names: dict[str, Any] = {}
+    exec(example, names)
+    await names["test_a_lead_is_created"](mocked)
+
+    (bridge,) = [block for block in page if "stream_reader_factory" in block]
+    conftest = (ROOT / "tests/conftest.py").read_text()
+    for line in ("stream_writer=Mock(output_size=0)", "aiohttp.StreamReader(Mock(), limit=2**30, loop=loop)"):
+        assert line in bridge
+        assert line in conftest
+
+
+@pytest.mark.asyncio
+async def test_the_plain_aiohttp_of_the_readme_works_too(as_documented: Sandbox) -> None:
+    """It is a fair comparison only if it runs."""
+    names: dict[str, Any] = {}
+    (block,) = [block for block in blocks(ROOT / "README.md") if "all_leads" in block]
+    await run(block, names)
+
+    found = [lead async for lead in names["all_leads"](as_documented.url, as_documented.key)]
+
+    assert len(found) == 120
+
+
+@pytest.mark.asyncio
+async def test_the_web_app_of_the_readme_answers(as_documented: Sandbox) -> None:
+    """With leads, or with a sentence for end users when Leavo fails."""
+    names: dict[str, Any] = {"__name__": "docs"}
+    (block,) = [block for block in blocks(ROOT / "README.md") if "cleanup_ctx" in block]
+    await run(block, names)
+
+    async with TestClient(TestServer(names["app"])) as browser:
+        good = await browser.get("/search", params={"q": as_documented.leads[7]["phone"]})
+        assert [lead["id"] for lead in await good.json()] == [as_documented.leads[7]["id"]]
+        as_documented.script(Fault(status=403))
+        bad = await browser.get("/search", params={"q": "x"})
+        assert (bad.status, await bad.text()) == (502, "This is not allowed.")
+
+
+def test_the_error_tree_is_drawn_once() -> None:
+    """The page shows the tree of the module's text."""
+    drawn = [line.strip() for line in str(errors.__doc__).splitlines() if "──" in line]
+
+    assert [line for line in drawn if line not in (ROOT / "docs/reference/errors.md").read_text()] == []
+
+
+def test_the_settings_page_names_every_setting() -> None:
+    """And none that does not exist."""
+    page = (ROOT / "docs/reference/settings.md").read_text()
+    named = set(re.findall(r"^\| `(\w+)`", page, re.MULTILINE)) | {"credentials"}
+
+    assert named - {"api_key"} == {"credentials", *leavo_async.session.SessionOptions.__annotations__}
+
+
+def test_the_exit_codes_are_those_of_the_page() -> None:
+    """One table for people, one for the program."""
+    page = (ROOT / "docs/reference/exit-codes.md").read_text()
+    named = {int(code) for row in re.findall(r"^\| ([\d, ]+) \|", page, re.MULTILINE) for code in row.split(",")}
+
+    assert named == {1, 2, *ExitCode}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    """Within the repository."""
+    targets = re.findall(r"\]\((?!https?://)([^)#]+)", page.read_text())
+
+    assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def test_ci_runs_the_command_that_the_readme_prints() -> None:
+    """What is promised to newcomers is what is checked."""
+    command = "pip install -e '.[all,test]' && pytest"
+
+    assert command in (ROOT / "README.md").read_text()
+    assert command in (ROOT / ".ci/run").read_text()
