@@ -268,6 +268,40 @@ async def test_ctrl_c_twice_ends_at_once_and_names_the_rows_left_open(slow_file:
     assert [row["state"] for row in told["open_rows"]] == ["unknown"] * 8
 
 
+def test_ctrl_c_does_not_wait_for_standard_input() -> None:
+    """A terminal on which nobody types must not keep it alive."""
+    process = subprocess.Popen(
+        command("import", "-", "--sandbox", "--format", "csv"),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=variables(),
+    )
+    assert process.stdin is not None
+    assert process.stderr is not None
+    process.stdin.write(b"name,phone\nAna,+5511999990001\n")
+    process.stdin.flush()
+    while b"Plan" not in process.stderr.readline():
+        pass
+    process.send_signal(signal.SIGINT)
+    out = process.stdout.read() if process.stdout else b""
+
+    assert process.wait(20) == 130
+    assert b"interrupted by SIGINT" in out
+    for stream in (process.stdin, process.stdout, process.stderr):
+        assert stream is not None
+        stream.close()
+
+
+def test_without_its_extra_the_command_says_how_to_install_it() -> None:
+    """One line, and no traceback."""
+    code = "import sys; sys.modules['click'] = None; from leavo_async.cli import main; main()"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert ended.returncode == 1
+    assert ended.stderr == "leavo: the command line needs click: pip install 'leavo-async[cli]'\n"
+
+
 @pytest.mark.asyncio
 async def test_leads_are_listed_as_json_lines(file: Path) -> None:
     """One object a line, fit for jq; or columns for people."""
