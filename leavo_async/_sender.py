@@ -10,14 +10,14 @@ from typing import Literal, TypeVar
 
 import backoff
 
-from leavo_async._io.gate import Gate
+from leavo_async._io.gate import Gate, HeldError
 from leavo_async._io.guard import Guard, Watch
 from leavo_async._io.transport import Transport
 from leavo_async._sansio.messages import Headers, Request, Response
 from leavo_async._sansio.profile import ApiProfile
 from leavo_async._sansio.read import read
 from leavo_async._sansio.records import AttemptRecord, Observer
-from leavo_async._sansio.retry import Failure, Retry, RetryPolicy, Settled, Stop
+from leavo_async._sansio.retry import HOPELESS, Failure, Retry, RetryPolicy, Settled, Stop
 from leavo_async.errors import (
     APIError,
     ClosedError,
@@ -90,19 +90,28 @@ class Call(Guard):
 
     def told(self, error: E) -> E:
         """The error, with the story of this call."""
+        if error.outcome == "not sent" and any(record.outcome == "unknown" for record in self.history):
+            error.outcome = "unknown"  # this attempt did nothing, but an earlier one may have
         error.attempts = self.history
         error.idempotency_key = self.request.idempotency_key
         error.safe_to_retry = self.request.repeatable or error.outcome == "not sent"
         return error
 
+    def misread(self, error: LeavoError, response: Response) -> None:
+        """Give an error about the answer of this call the call's story."""
+        if len(self.history) < response.attempts:
+            self.note(response.status, None, None)
+        self.told(error)
+
     def ending(self) -> ClosedError | DeadlineError:
         """The error for a call that was ended from outside."""
         error = super().ending()
-        under_way = self.phase == "attempt" or any(record.outcome == "unknown" for record in self.history)
-        error.outcome = "unknown" if under_way else "not sent"
         error.args = (f"{self.request}: {error}",)
         if isinstance(error, DeadlineError):
             error.phase = self.phase
+        if self.phase == "attempt":
+            error.outcome = "unknown"
+            self.note(None, error, Stop("the call was ended"))
         return self.told(error)
 
 
@@ -148,8 +157,20 @@ with warnings.catch_warnings():
 
 async def _attempt(call: Call) -> Response:
     call.phase = "queue"
-    await call.engine.gate.acquire()
-    outcome = await _exchange(call)
+    try:
+        await call.engine.gate.acquire(call.policy.max_wait)
+    except HeldError as held:
+        seconds = held.seconds
+    else:
+        try:
+            return _outcome(call, await _exchange(call))
+        finally:
+            # Not before the outcome was judged: a 429 must hold the gate before the next attempt can pass it.
+            call.engine.gate.release()
+    raise call.told(_held(call, seconds))
+
+
+def _outcome(call: Call, outcome: Response | Failure) -> Response:
     if isinstance(outcome, Failure):
         return _judge(call, outcome)
     if call.history:
@@ -157,6 +178,15 @@ async def _attempt(call: Call) -> Response:
     if call.engine.observers:
         call.note(outcome.status, None, None)
     return outcome
+
+
+def _held(call: Call, seconds: float) -> RateLimitError:
+    """The error for a call that would have to wait longer than its policy allows, because of another's 429."""
+    error = RateLimitError(
+        f"{call.request}: the key is told to wait {seconds:.0f} s, which would pass max_wait", status=429
+    )
+    error.retry_after, error.retry_at = seconds, call.engine.wall() + seconds
+    return error
 
 
 async def _exchange(call: Call) -> Response | Failure:
@@ -168,6 +198,7 @@ async def _exchange(call: Call) -> Response | Failure:
     try:
         response = await engine.transport.send(call.request)
     except TransportError as error:
+        call.attempt_timed_out()  # a transport that turns our cancellation into an error of its own has answered it
         return Failure(error)
     except asyncio.CancelledError:
         if not call.attempt_timed_out():
@@ -175,7 +206,6 @@ async def _exchange(call: Call) -> Response | Failure:
         return Failure(ReadTimeoutError(f"{call.request}: no complete answer within {call.timeout:g} s"))
     finally:
         call.unbound()
-        engine.gate.release()
     return read(engine.profile, call.request, response, now=engine.wall())
 
 
@@ -200,6 +230,6 @@ def _final(call: Call, error: LeavoError, stop: Stop) -> LeavoError:
         unknown = OutcomeUnknownError(f"{error}; it may have been done, and doing it twice would do harm: look it up")
         unknown.because = str(error)
         return unknown
-    if len(call.history) > 1 or isinstance(error, RateLimitError):
+    if stop.because != HOPELESS:
         error.args = (f"{error}; gave up: {stop.because}",)
     return error

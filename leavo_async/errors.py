@@ -220,7 +220,9 @@ class OutcomeUnknownError(LeavoError):
 
 
 class DeadlineError(LeavoError, TimeoutError):
-    """The caller's deadline passed, or the next wait would not fit into it.
+    """The caller's deadline passed.
+
+    A wait between attempts that would not fit into it is not begun: then the error of the last attempt is raised.
 
     phase: what the call was doing, "queue", "attempt" or "wait".
     """

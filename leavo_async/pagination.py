@@ -7,7 +7,7 @@ from contextlib import aclosing
 from typing import Generic, TypeVar, cast
 
 from leavo_async._sansio.paging import Offset, Page
-from leavo_async.errors import ConfigError
+from leavo_async.errors import ConfigError, ResponseValidationError
 
 T = TypeVar("T")
 Fetch = Callable[[dict[str, int]], Awaitable[Page]]
@@ -35,9 +35,15 @@ class Pages(Generic[T]):
         """Each page's items, in order; the last may be cut by `max_items`."""
         left = self._max
         offset: int | None = 0
+        before: Page | None = None
         while offset is not None and left != 0:
             size = self._size if left is None else min(self._size, left)
             page = await self._fetch(self._paging.params(offset, size))
+            if before is not None and page.items and page.items == before.items:
+                raise ResponseValidationError(
+                    f"the page at {offset} is the one before it: the server ignores the offset"
+                )
+            before = page
             items = cast("list[T]", list(page.items[:left]))
             if items:
                 yield items

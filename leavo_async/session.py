@@ -19,14 +19,14 @@ from leavo_async._io.transport import Transport
 from leavo_async._sansio.auth import Secret, checked_key
 from leavo_async._sansio.decode import decode, decode_page
 from leavo_async._sansio.encode import checked_base_url, encode
-from leavo_async._sansio.idempotency import Honoured
+from leavo_async._sansio.idempotency import Honoured, checked_honoured
 from leavo_async._sansio.limits import RateLimit
-from leavo_async._sansio.messages import Request, Response
+from leavo_async._sansio.messages import Response
 from leavo_async._sansio.paging import Page
 from leavo_async._sansio.profile import ApiProfile
 from leavo_async._sansio.records import Observer
 from leavo_async._sansio.retry import RetryPolicy
-from leavo_async.errors import ClosedError, ConfigError
+from leavo_async.errors import ClosedError, ConfigError, LeavoError
 from leavo_async.pagination import Pages
 
 
@@ -90,6 +90,7 @@ class Session:
     _base_url = ""
     _engine: _sender.Engine | None = None
     _closed = False
+    _closing: asyncio.Task[None] | None = None
 
     def __init__(
         self,
@@ -118,7 +119,7 @@ class Session:
         self._retry = retry or RetryPolicy()
         self._limits = tuple(profile.limits if limits is None else limits)
         self._slots = _at_least_one("max_in_flight", max_in_flight)
-        self._honoured: Honoured = idempotency or profile.honoured
+        self._honoured: Honoured = checked_honoured(idempotency or profile.honoured)
         self._observers = tuple(observers)
         self._transport = transport
         self._wall = wall
@@ -138,8 +139,13 @@ class Session:
         path: starts with "/", without query. cast_to: a type pydantic can validate; without it JSON as it is, taken out
         of {"data": …}. Raises ConfigError before anything is sent, otherwise the errors of `leavo_async.errors`.
         """
-        request, response = await self._call(method, path, params, json, options)
-        return decode(self._profile, request, response, cast_to)
+        call = self._call(method, path, params, json, options)
+        response = await _sender.send(call)
+        try:
+            return decode(self._profile, call.request, response, cast_to)
+        except LeavoError as error:
+            call.misread(error, response)
+            raise
 
     async def send(
         self,
@@ -151,8 +157,7 @@ class Session:
         **options: Unpack[CallOptions],
     ) -> Response:
         """The answer as it came: status, headers, body, attempts. Errors as in `request`."""
-        _, response = await self._call(method, path, params, json, options)
-        return response
+        return await _sender.send(self._call(method, path, params, json, options))
 
     def pages(
         self,
@@ -171,18 +176,23 @@ class Session:
         """
 
         async def fetch(place: dict[str, int]) -> Page:
-            request, response = await self._call("GET", path, {**(params or {}), **place}, None, options)
-            return decode_page(request, response, cast_to)
+            call = self._call("GET", path, {**(params or {}), **place}, None, options)
+            response = await _sender.send(call)
+            try:
+                return decode_page(call.request, response, cast_to)
+            except LeavoError as error:
+                call.misread(error, response)
+                raise
 
         return Pages(fetch, self._profile.paging, page_size=page_size, max_items=max_items)
 
     async def aclose(self) -> None:
-        """Close every connection; calls under way end with ClosedError. A second time does nothing."""
-        engine, self._engine, self._closed = self._engine, None, True
-        if engine is not None:
-            engine.watch.close()
-            await asyncio.sleep(0)  # the calls see it before their connections go
-            await engine.transport.aclose()
+        """Close every connection; calls under way end with ClosedError. A second time does nothing more."""
+        self._closed = True
+        if self._closing is None and self._engine is not None:
+            self._closing = asyncio.create_task(_close(self._engine))
+        if self._closing is not None:
+            await asyncio.shield(self._closing)  # whoever stops waiting for it does not stop it
 
     async def __aenter__(self) -> Self:
         self._opened()
@@ -197,9 +207,9 @@ class Session:
         state = "closed" if self._closed else "not opened" if self._engine is None else repr(self._engine.gate)
         return f"<{type(self).__name__} {self._base_url} {state}>"
 
-    async def _call(
+    def _call(
         self, method: str, path: str, params: Mapping[str, Any] | None, json: Any, options: CallOptions
-    ) -> tuple[Request, Response]:
+    ) -> _sender.Call:
         request = encode(
             self._base_url,
             method,
@@ -211,19 +221,18 @@ class Session:
             honoured=self._honoured,
             new_key=_new_key,
         )
-        call = _sender.Call(
+        return _sender.Call(
             self._opened(),
             request,
-            options.get("retry", self._retry),
+            options.get("retry") or self._retry,
             timeout=_seconds("timeout", options["timeout"]) if "timeout" in options else self._timeout,
             deadline=_deadline(options["deadline"]) if "deadline" in options else self._deadline,
         )
-        return request, await _sender.send(call)
 
     def _opened(self) -> _sender.Engine:
         """What the calls share; made at the first call, because it belongs to a running loop."""
         engine = self._engine
-        if engine is None:
+        if engine is None or self._closed:
             engine = self._engine = self._open()
         elif engine.watch.loop is not asyncio.get_running_loop():
             raise ConfigError("the session belongs to another event loop: make one session for each loop")
@@ -247,6 +256,12 @@ class Session:
 
     def _aiohttp_transport(self) -> Transport:
         return AiohttpTransport(self._profile.auth.headers(self._secret), max_body_bytes=self._profile.max_body_bytes)
+
+
+async def _close(engine: _sender.Engine) -> None:
+    engine.watch.close()
+    await asyncio.sleep(0)  # the calls see it before their connections go
+    await engine.transport.aclose()
 
 
 def _from_environment(variable: str) -> Secret | None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leavo_async import ConfigError, LeavoClient, Request, Response
+from leavo_async import ConfigError, LeavoClient, Request, Response, ResponseValidationError
 from leavo_async.testing import FakeTransport, VirtualTimeLoop, reply, virtual_time
 
 
@@ -63,6 +63,17 @@ async def test_a_server_that_gives_more_than_asked_is_cut() -> None:
     leavo = client(FakeTransport(reply(200, [{"id": str(n)} for n in range(50)])))
 
     assert [lead.id async for lead in leavo.leads.list(max_items=3)] == ["0", "1", "2"]
+
+
+@virtual_time
+async def test_a_server_that_ignores_the_offset_does_not_keep_us_for_ever() -> None:
+    """The same page twice is an error, not a listing without end."""
+    transport = FakeTransport(reply(200, [{"id": "1"}, {"id": "2"}]))
+
+    with pytest.raises(ResponseValidationError, match="the server ignores the offset"):
+        await client(transport).leads.list().collect()
+
+    assert len(transport.requests) == 2
 
 
 @virtual_time

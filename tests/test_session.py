@@ -16,6 +16,7 @@ from leavo_async import (
     ConfigError,
     ConnectError,
     DeadlineError,
+    Lead,
     LeavoClient,
     LeavoError,
     OutcomeUnknownError,
@@ -23,6 +24,9 @@ from leavo_async import (
     RateLimitError,
     ReadError,
     ReadTimeoutError,
+    Request,
+    Response,
+    ResponseValidationError,
     RetryPolicy,
     ServerError,
     Session,
@@ -355,4 +359,117 @@ async def test_a_401_is_not_tried_again() -> None:
     with pytest.raises(AuthenticationError):
         await leavo.request("GET", "/x")
 
+    assert len(transport.requests) == 1
+
+
+@virtual_time
+async def test_closing_does_not_touch_a_task_whose_call_has_ended() -> None:
+    """In the very turn in which its answer came: what it does next is none of the session's business."""
+    leavo, _ = session(reply(200, {}), seconds=1)
+
+    async def caller() -> str:
+        await leavo.request("GET", "/x")
+        await asyncio.sleep(10)
+        return "done"
+
+    task = asyncio.create_task(caller())
+    await asyncio.sleep(1)  # wakes in the turn in which the answer comes
+    await leavo.aclose()
+
+    assert await task == "done"
+
+
+@virtual_time
+async def test_closing_is_finished_also_when_the_one_who_closes_is_cancelled() -> None:
+    """And whoever closes a second time waits until it is."""
+    leavo, transport = session(reply(200, {}))
+    await leavo.request("GET", "/x")
+    closing = asyncio.create_task(leavo.aclose())
+    await asyncio.sleep(0)
+    closing.cancel()
+    await asyncio.gather(closing, return_exceptions=True)
+    await leavo.aclose()
+
+    assert transport.closed
+
+
+@virtual_time
+async def test_an_answer_that_cannot_be_read_has_its_story_too() -> None:
+    """The lead is there: saying that it is safe to create it again would make a second one."""
+    leavo, _ = session(reply(201, {"id": 5}))
+
+    with pytest.raises(ResponseValidationError) as caught:
+        await leavo.request("POST", "/x", json={}, cast_to=Lead, idempotency_key="k")
+
+    error = caught.value
+    assert (error.outcome, error.safe_to_retry, error.idempotency_key) == ("done", False, "k")
+    assert [record.status for record in error.attempts] == [201]
+
+
+@virtual_time
+async def test_a_failure_after_an_attempt_of_unknown_outcome_is_not_called_not_sent() -> None:
+    """The last attempt did nothing, the first one may have."""
+    leavo, _ = session(ReadError("x"), ConnectError("x"), reply(400))
+
+    with pytest.raises(LeavoError) as caught:
+        await leavo.request("PUT", "/x", json={}, retry=RetryPolicy(first_delay=0))
+
+    assert (caught.value.outcome, caught.value.safe_to_retry, len(caught.value.attempts)) == ("unknown", True, 3)
+
+
+@virtual_time
+async def test_nobody_queues_for_longer_than_the_policy_allows() -> None:
+    """A server that asks for ten days: every call says so at once, also those that were waiting already."""
+    leavo, transport = session(reply(429, None, {"Retry-After": "900000"}), seconds=1, max_in_flight=1)
+    start = asyncio.get_running_loop().time()
+    calls = [asyncio.create_task(leavo.request("GET", "/x")) for _ in range(3)]
+    ended = await asyncio.gather(*calls, return_exceptions=True)
+    with pytest.raises(RateLimitError, match="told to wait") as late:
+        await leavo.request("GET", "/x")
+
+    assert [type(error) for error in ended] == [RateLimitError] * 3
+    assert (asyncio.get_running_loop().time() - start, len(transport.requests)) == (1, 1)
+    assert (late.value.outcome, late.value.retry_after) == ("not sent", pytest.approx(900_000, abs=2))
+
+
+@virtual_time
+async def test_a_transport_that_hides_our_cancellation_does_not_lift_the_limit() -> None:
+    """It answers the cancel with an error of its own: the next attempt has its limit all the same."""
+
+    class Hiding(FakeTransport):
+        async def send(self, request: Request) -> Response:
+            try:
+                return await super().send(request)
+            except asyncio.CancelledError:
+                error = ReadError("hidden")
+            raise error
+
+    transport = Hiding(reply(200, {}), seconds=1e6)
+    leavo = Session(LEAVO, CANARY, transport=transport, timeout=5, retry=RetryPolicy(first_delay=0, max_delay=0))
+    with pytest.raises(ReadError):
+        await leavo.request("GET", "/x", deadline=60)
+
+    assert [round(at - transport.moments[0]) for at in transport.moments] == [0, 5, 10, 15]
+
+
+@virtual_time
+async def test_closing_outdoes_a_timeout_that_is_under_way() -> None:
+    """The attempt timed out, its end takes a while, and the session closes meanwhile: no further attempt."""
+
+    class Slow(FakeTransport):
+        async def send(self, request: Request) -> Response:
+            try:
+                return await super().send(request)
+            finally:
+                for _ in range(50):
+                    await asyncio.sleep(0)
+
+    transport = Slow(reply(200, {}), seconds=1e6)
+    leavo = Session(LEAVO, CANARY, transport=transport, timeout=5)
+    task = asyncio.create_task(leavo.request("GET", "/x"))
+    await asyncio.sleep(5.000_001)
+    await leavo.aclose()
+
+    with pytest.raises(ClosedError):
+        await task
     assert len(transport.requests) == 1

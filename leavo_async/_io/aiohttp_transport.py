@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Mapping
 
 import aiohttp
@@ -24,6 +25,8 @@ from leavo_async.errors import (
 # Servers close idle connections after 5 s (uvicorn) or more; one that we have given up before cannot break under us.
 _KEEP_ALIVE = 4.0
 _CONNECT_TIMEOUT = 10.0
+# "Bearer" and its like are words of the credentials, too, and no secret.
+_SHORTEST_SECRET = 7
 # Unpacking this much takes a few milliseconds; more than that is done off the event loop.
 _UNPACK_IN_THREAD = 256 * 1024
 
@@ -49,7 +52,7 @@ class AiohttpTransport:
         headers = {**_FIXED, **credentials}
         self._kept = _session(headers, aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE))
         self._fresh = _session(headers, aiohttp.TCPConnector(limit=0, force_close=True))
-        self._secrets = [word.encode() for value in credentials.values() for word in value.split() if len(word) >= 8]
+        self._secrets = [form for value in credentials.values() for word in value.split() for form in _forms(word)]
         self._max = max_body_bytes
 
     async def send(self, request: Request) -> Response:
@@ -86,6 +89,8 @@ class AiohttpTransport:
         return self._scrubbed(answer, body)
 
     async def _body(self, answer: aiohttp.ClientResponse) -> bytes:
+        if answer.method == "HEAD":
+            return b""
         if not _is_framed(answer):
             raise ProtocolError("the answer does not say where it ends, so a cut could not be seen")
         packed = await self._read(answer)
@@ -120,14 +125,22 @@ class AiohttpTransport:
         return b"".join(chunks)
 
     def _scrubbed(self, answer: aiohttp.ClientResponse, body: bytes) -> Response:
-        """The response; where it is an error, our key is taken out of whatever the server echoed."""
-        if answer.status < 400:
-            return Response(answer.status, Headers(answer.headers.items()), body)
-        headers = list(answer.headers.items())
-        for secret in self._secrets:
-            body = body.replace(secret, b"[redacted]")
-            headers = [(name, value.replace(secret.decode(), "[redacted]")) for name, value in headers]
-        return Response(answer.status, Headers(headers), body)
+        """The response; our key is taken out of whatever the server echoed."""
+        pairs = list(answer.headers.items())
+        for secret, text in self._secrets:
+            if secret in body:
+                body = body.replace(secret, b"[redacted]")
+            if answer.status >= 400:
+                pairs = [(name, value.replace(text, "[redacted]")) for name, value in pairs]
+        return Response(answer.status, Headers(pairs), body)
+
+
+def _forms(word: str) -> list[tuple[bytes, str]]:
+    """A word of the credentials as a server may echo it: as it is, and as JSON may write it."""
+    if len(word) < _SHORTEST_SECRET:
+        return []
+    escaped = json.dumps(word)[1:-1]
+    return [(form.encode(), form) for form in dict.fromkeys((word, escaped, escaped.replace("/", "\\/")))]
 
 
 def _session(headers: Mapping[str, str], connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
@@ -158,9 +171,8 @@ def _is_framed(answer: aiohttp.ClientResponse) -> bool:
     """Whether the answer says where it ends (RFC 9112 §6.3). One without a version is a mock's: it has no wire."""
     return (
         hdrs.CONTENT_LENGTH in answer.headers
-        or hdrs.TRANSFER_ENCODING in answer.headers
+        or answer.headers.get(hdrs.TRANSFER_ENCODING, "").lower().endswith("chunked")
         or answer.status in (204, 304)
-        or answer.method == "HEAD"
         or answer.version is None
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Callable, Sequence
 
@@ -12,6 +13,14 @@ from leavo_async._sansio.limits import RateLimit
 # Rounding leaves about 1e-13 of a token missing at the very moment a timer was set for. Waiting for such a crumb would
 # set a timer for "now" again and again, for ever where the clock stands still.
 _CRUMB = 1e-9
+
+
+class HeldError(Exception):
+    """The gate is held for `seconds`, longer than the caller would wait."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.seconds = seconds
 
 
 class Gate:
@@ -27,15 +36,20 @@ class Gate:
         self._slots = slots
         self._clock = clock
         self._held_until = 0.0  # 0.0: no hold
-        self._queue: deque[asyncio.Future[None]] = deque()
+        self._queue: deque[tuple[asyncio.Future[None], float]] = deque()  # permit, patience
         self._timer: asyncio.TimerHandle | None = None
 
-    async def acquire(self) -> None:
-        """Wait for a permit; the caller gives the slot back with `release`."""
+    async def acquire(self, patience: float = math.inf) -> None:
+        """Wait for a permit; the caller gives the slot back with `release`.
+
+        Raises HeldError, at once, when a hold will last longer than `patience` seconds.
+        """
         if not self._queue and self._free and not self._delay():
             self._take()
+        elif (held := self.held()) > patience:
+            raise HeldError(held)
         else:
-            await self._wait()
+            await self._wait(patience)
 
     def release(self) -> None:
         """Give the slot back, when the attempt has ended."""
@@ -46,15 +60,23 @@ class Gate:
     def hold(self, seconds: float) -> None:
         """No permit for anybody for so many seconds; a longer hold that stands already stays."""
         self._held_until = max(self._held_until, self._clock() + seconds)
+        held = self.held()
+        for permit, patience in self._queue:
+            if held > patience and not permit.done():
+                permit.set_exception(HeldError(held))
 
-    async def _wait(self) -> None:
-        permit = asyncio.get_running_loop().create_future()
-        self._queue.append(permit)
+    def held(self) -> float:
+        """Seconds until the hold ends; 0.0 without one."""
+        return max(0.0, self._held_until - self._clock()) if self._held_until else 0.0
+
+    async def _wait(self, patience: float) -> None:
+        permit: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queue.append((permit, patience))
         self._pump()
         try:
             await permit
         except asyncio.CancelledError:
-            if not permit.cancelled():
+            if not permit.cancelled() and permit.exception() is None:
                 self._give_back()  # granted, but the caller was cancelled before it could use it
             self._pump()
             raise
@@ -62,8 +84,8 @@ class Gate:
     def _pump(self) -> None:
         """Grant what can be granted, and set the timer for the next."""
         while self._queue:
-            if self._queue[0].done():
-                self._queue.popleft()  # its caller was cancelled
+            if self._queue[0][0].done():
+                self._queue.popleft()  # its caller was cancelled, or would not wait
             elif not self._free:
                 return  # the next release comes here again
             elif delay := self._delay():
@@ -71,7 +93,7 @@ class Gate:
                 return
             else:
                 self._take()
-                self._queue.popleft().set_result(None)
+                self._queue.popleft()[0].set_result(None)
 
     def _arm(self, delay: float) -> None:
         if self._timer is None:
@@ -83,7 +105,7 @@ class Gate:
 
     def _delay(self) -> float:
         """Seconds until the next permit, slots aside."""
-        delay = self._held_until - self._clock() if self._held_until else 0.0
+        delay = self.held()
         for bucket in self._buckets:
             if (needed := bucket.delay()) > delay:
                 delay = needed
@@ -101,7 +123,7 @@ class Gate:
             bucket.give_back()
 
     def __repr__(self) -> str:
-        held = self._held_until - self._clock()
+        held = self.held()
         parts = [
             *(repr(bucket) for bucket in self._buckets),
             f"{self._slots - self._free} of {self._slots} slots used",

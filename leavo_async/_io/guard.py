@@ -9,6 +9,9 @@ from types import TracebackType
 
 from leavo_async.errors import ClosedError, DeadlineError
 
+# With thousands of calls, each with its own end, looking at all of them for each end would be quadratic.
+_GRAIN = 0.005
+
 
 class Fired(Enum):
     """What ended the wait inside a guard."""
@@ -53,9 +56,13 @@ class Watch:
         """End every call that is under way, with a ClosedError."""
         if self._timer is not None:
             self._timer.cancel()
+        # Delivered by the loop, never by the closing code itself: so it always lands at an await inside of a guard; and
+        # to the guards there are then, for a call that has ended by itself must not be cancelled any more.
+        self.loop.call_soon(self._end_all)
+
+    def _end_all(self) -> None:
         for guard in self._guards:
-            # Delivered by the loop, never by the closing code itself: so it always lands at an await inside the guard.
-            self.loop.call_soon(guard.fire, Fired.CLOSED)
+            guard.fire(Fired.CLOSED)
 
     def _look(self) -> None:
         self._timer, self._armed = None, math.inf
@@ -64,7 +71,8 @@ class Watch:
         for guard in self._guards:
             if guard.until <= now:
                 guard.fire(guard.limit)
-        self.arm(min((guard.until for guard in self._guards if guard.fired is None), default=math.inf))
+        earliest = min((guard.until for guard in self._guards if guard.fired is None), default=math.inf)
+        self.arm(max(earliest, now + _GRAIN))
 
 
 class Guard:
@@ -143,6 +151,10 @@ class Guard:
         if self.fired is None:
             self.fired = cause
             self._task.cancel()
+        elif self.fired is Fired.ATTEMPT:
+            self.fired = (
+                cause  # the cancellation is on its way already; what ends the call outdoes what ends the attempt
+            )
 
     def ending(self) -> ClosedError | DeadlineError:
         """The error for what has fired."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass
 from datetime import UTC
@@ -10,6 +9,7 @@ from email.utils import parsedate_to_datetime
 
 from leavo_async._sansio.messages import Headers
 
+_LONGEST = 1e12  # no wait of anybody's, and far from where floats end
 _SECONDS = re.compile(r"\d{1,12}(\.\d{1,9})?")
 
 
@@ -56,6 +56,6 @@ def _until(date: str, now: float) -> float | None:
 
 def _hint(details: object) -> float | None:
     value = details.get("retry_after") if isinstance(details, dict) else None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < _LONGEST:
         return None
-    return max(0.0, float(value))
+    return float(value)

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from leavo_async.errors import ConfigError
 
-_PLACEHOLDER = re.compile(r"your[_ -]?|<.*>|x{4,}|\.\.\.|changeme", re.IGNORECASE)
+_PLACEHOLDER = re.compile(r"^your[_-]|[<>{}$]|x{3,}$|\.\.\.|changeme", re.IGNORECASE)
 
 
 class Secret:
@@ -63,6 +63,6 @@ def _problem_of(key: str | None) -> str | None:
         return "the API key holds spaces, line breaks or other characters that no key has"
     if "://" in key:
         return "the API key looks like a URL"
-    if _PLACEHOLDER.match(key):
+    if _PLACEHOLDER.search(key):
         return "the API key looks like a placeholder"
     return None

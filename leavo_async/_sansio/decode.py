@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Annotated, Any, Generic, NotRequired, TypeVar
@@ -19,7 +18,7 @@ from leavo_async._sansio.validation import kinds_of
 from leavo_async.errors import LeavoError, ResponseValidationError
 
 T = TypeVar("T")
-_REPORTS_FAILURE = re.compile(rb'"success"\s*:\s*false')
+_NOT_JSON = object()
 
 
 class _Pagination(TypedDict):
@@ -82,11 +81,21 @@ def _is_envelope(found: Any) -> bool:
 
 
 def _plain(request: Request, response: Response) -> Any:
+    value = _json(response.body)
+    if value is _NOT_JSON or _reports_failure(value):
+        raise _wrong_shape(request, response, ("the body is not JSON",))
+    return value
+
+
+def _json(body: bytes) -> Any:
     try:
-        return from_json(response.body, allow_inf_nan=False)
+        return from_json(body, allow_inf_nan=False)
     except ValueError:
-        problems = ("the body is not JSON",)
-    raise _wrong_shape(request, response, problems)
+        return _NOT_JSON
+
+
+def _reports_failure(value: Any) -> bool:
+    return isinstance(value, dict) and value.get("success") is False
 
 
 def _unwrapped(profile: ApiProfile, value: Any) -> Any:
@@ -103,7 +112,7 @@ def _nothing(request: Request, cast_to: Any) -> None:
 
 def _wrong_shape(request: Request, response: Response, problems: tuple[str, ...]) -> LeavoError:
     """A failure in the clothes of a success, or a body that is not what was promised."""
-    if _REPORTS_FAILURE.search(response.body):
+    if _reports_failure(_json(response.body)):
         return api_error(request, response)
     error = ResponseValidationError(f"{request}: the answer is not what was promised: {'; '.join(problems[:3])}")
     error.problems = problems

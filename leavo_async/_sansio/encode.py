@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
@@ -15,7 +15,7 @@ from leavo_async.errors import ConfigError
 
 _METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 # One or more segments of the characters that may stand in a path as they are (RFC 3986 §3.3), none of them "." or "..".
-_PATH = re.compile(r"(?:/(?!(?:\.|%2[eE]){1,2}(?:/|\Z))[A-Za-z0-9\-._~!$&'()*+,;=:@%]++)++/?")
+_PATH = re.compile(r"(?:/(?!(?:\.|%2[eE]){1,2}(?:/|\Z))(?:[A-Za-z0-9\-._~!$&'()*+,;=:@]|%[0-9A-Fa-f]{2})++)++/?")
 _PLAIN = re.compile(r"[A-Za-z0-9_~-]+")
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 # These are made by the library; a caller who could replace them could sign as somebody else or smuggle a request.
@@ -42,7 +42,7 @@ def encode(
     """
     sent = _checked_headers(headers) if headers else {}
     body = None if json is None else _json_bytes(json)
-    if body is not None:
+    if body is not None and not any(name.lower() == "content-type" for name in sent):
         sent["Content-Type"] = "application/json"
     key = _key(method, idempotency_key, new_key)
     if key is not None:
@@ -56,7 +56,7 @@ def checked_base_url(url: str, *, loopback_http: bool) -> str:
 
     Raises ConfigError unless it is https, or http to this machine and `loopback_http` says so.
     """
-    parts = urlsplit(url)
+    parts = _split(url)
     if parts.scheme == "http" and not (loopback_http and parts.hostname in _LOOPBACK):
         raise ConfigError(
             f"base_url: {parts.scheme}://{parts.hostname or ''} is not encrypted, the key would travel in clear text: "
@@ -64,9 +64,23 @@ def checked_base_url(url: str, *, loopback_http: bool) -> str:
         )
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise ConfigError("base_url: expected https://host, without query")
+    if not (url.isascii() and url.isprintable()) or " " in url or "%" in parts.netloc:
+        raise ConfigError("base_url: expected visible ASCII characters alone")
+    if parts.path.strip("/") and not _PATH.fullmatch(parts.path):
+        raise ConfigError('base_url: its path must be made of quoted segments, without ".."')
     if parts.username is not None or parts.password is not None:
         raise ConfigError("base_url: must not hold a user name or password")
     return url.rstrip("/")
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # raises if it is none
+        return parts
+    except ValueError:
+        problem = "base_url: not a URL"
+    raise ConfigError(f"{problem}; expected https://host")
 
 
 def checked_path(path: str) -> str:
@@ -131,7 +145,11 @@ def _query(params: Mapping[str, Any] | None) -> str:
     if not params:
         return ""
     pairs = [(name, _word(item)) for name, value in params.items() for item in _items(value)]
-    return f"?{urlencode(pairs)}" if pairs else ""
+    try:
+        return f"?{urlencode(pairs)}" if pairs else ""
+    except UnicodeEncodeError:
+        problem = "params: a text holds half of a character pair, which UTF-8 cannot express"
+    raise ConfigError(problem)
 
 
 def _items(value: Any) -> list[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Literal, cast, get_args
 
 from leavo_async.errors import ConfigError
 
@@ -26,6 +26,13 @@ def is_write(method: str) -> bool:
 def may_repeat(method: str, honoured: Honoured) -> bool:
     """Whether a request may be sent again although an earlier attempt may have been acted on."""
     return method in _IDEMPOTENT or honoured == "honoured"
+
+
+def checked_honoured(word: str) -> Honoured:
+    """The word, if it is one of the three; ConfigError otherwise."""
+    if word not in get_args(Honoured):
+        raise ConfigError(f"idempotency={word!r}: expected one of {', '.join(get_args(Honoured))}")
+    return cast("Honoured", word)
 
 
 def checked_idempotency_key(key: str) -> str:

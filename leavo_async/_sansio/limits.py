@@ -38,8 +38,11 @@ class RateLimit:
 
     @property
     def rate(self) -> float:
-        """Requests a second in the long run: (requests + 1 - burst) / (per + spread)."""
-        return (self.requests + 1 - self.burst) / (self.per + self.spread)
+        """Requests a second in the long run: (requests + 1 - burst) / (per + spread), and a hair less.
+
+        The hair keeps a window that counts both of its ends at or below the limit, too.
+        """
+        return (self.requests + 1 - self.burst) / (self.per + self.spread) * (1 - 1e-9)
 
     def __str__(self) -> str:
         per = "a minute" if self.per == 60 else f"in {self.per:g} s"

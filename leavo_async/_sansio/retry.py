@@ -21,6 +21,8 @@ from leavo_async.errors import (
     TransportError,
 )
 
+HOPELESS = "trying again would not help"
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -136,7 +138,7 @@ def _forbidden(request: Request, failure: Failure) -> Stop | None:
         return None
     unknown = error.outcome == "unknown" and not request.repeatable
     if failure.is_final or not _may_pass(error):
-        return Stop("trying again would not help", may_have_happened=unknown)
+        return Stop(HOPELESS, may_have_happened=unknown)
     return Stop("it may already have been acted on", may_have_happened=True) if unknown else None
 
 

@@ -7,6 +7,7 @@ import zlib
 from leavo_async.errors import LeavoError, ProtocolError, ResponseTooLargeError
 
 # zlib's names for the two framings; a bare "deflate" stream is not taken, RFC 9110 §8.4.1.2 asks for the zlib one.
+_MOST_MEMBERS = 100  # each copies the rest of the body: without a bound, empty ones would cost quadratic time
 _WINDOW = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 
 
@@ -36,13 +37,15 @@ def too_large(max_bytes: int) -> ResponseTooLargeError:
 
 def _members(packed: bytes, window: int, max_bytes: int) -> bytes:
     """A gzip body may be several members one after the other (RFC 1952 §2.2)."""
-    unpacked = b""
+    members: list[bytes] = []
+    left = max_bytes
     while packed:
         member = zlib.decompressobj(window)
-        unpacked += member.decompress(packed, max_bytes + 1 - len(unpacked))
-        if len(unpacked) > max_bytes:
+        members.append(member.decompress(packed, left + 1))
+        left -= len(members[-1])
+        if left < 0:
             raise too_large(max_bytes)
-        if not member.eof:
-            raise ProtocolError("the answer is cut short")
+        if not member.eof or len(members) > _MOST_MEMBERS:
+            raise ProtocolError("the answer is cut short, or packed in a thousand pieces")
         packed = member.unused_data
-    return unpacked
+    return b"".join(members)

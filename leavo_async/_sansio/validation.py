@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 import pydantic  # not from: BaseModel takes long to load, and whoever defines models pays for it there
 from pydantic_core import ValidationError
 
+from leavo_async._sansio.text import printable
+
 M = TypeVar("M", bound="pydantic.BaseModel")
 
 
@@ -33,4 +35,5 @@ def kinds_of(error: ValidationError) -> tuple[str, ...]:
 
 def _each(error: ValidationError) -> list[tuple[str, str, str]]:
     found = error.errors(include_url=False, include_context=False, include_input=False)
-    return [(".".join(str(part) for part in each["loc"]) or "body", each["type"], each["msg"]) for each in found]
+    # A place may hold a name that the server made up.
+    return [(printable(".".join(map(str, each["loc"])), 100) or "body", each["type"], each["msg"]) for each in found]

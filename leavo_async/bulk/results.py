@@ -31,7 +31,7 @@ class RowResult:
 
     state: "created"; "existing": the server has it already; "rejected": it cannot be imported as it is; "unknown": it
         may have been created; "unsent": nothing was done with it; "empty": there is nothing in it.
-    reason: why it is not there, without the row's values.
+    reason: why it is not there; where the server refused it, in the server's words.
     """
 
     row: Row
@@ -54,7 +54,7 @@ def result_of(row: Row, error: LeavoError) -> RowResult:
 
 def is_about_the_row(error: LeavoError) -> bool:
     """Whether the next row may fare better; if not, going on would spend every row on the same error."""
-    return isinstance(error, (*_ABOUT_THE_ROW, ConflictError)) or error.outcome == "unknown"
+    return isinstance(error, (*_ABOUT_THE_ROW, ConflictError)) or error.outcome != "not sent"
 
 
 def _state(error: LeavoError) -> State:
@@ -62,7 +62,8 @@ def _state(error: LeavoError) -> State:
         return "existing"
     if isinstance(error, _ABOUT_THE_ROW):
         return "rejected"
-    return "unknown" if error.outcome == "unknown" else "unsent"
+    # "done" too: an answer of success that cannot be read, perhaps of something that is not the API at all.
+    return "unsent" if error.outcome == "not sent" else "unknown"
 
 
 @dataclass(slots=True)

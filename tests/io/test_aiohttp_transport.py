@@ -192,6 +192,7 @@ async def test_a_redirect_is_not_followed() -> None:
         (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", ProtocolError),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n", ProtocolError),
         (b"HTTP/1.0 200 OK\r\n\r\n[]", ProtocolError),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\n\r\n[]", ProtocolError),
         (b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 1\r\n\r\nx", ProtocolError),
         (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 1\r\n\r\nx", ProtocolError),
         (b"HTTP/1.1 999999 OK\r\n\r\n", ProtocolError),
@@ -272,6 +273,28 @@ async def test_a_certificate_nobody_vouches_for_is_refused_and_not_tried_again()
             await session.send("GET", "/x")
 
     assert (served.heads, len(caught.value.attempts)) == ([], 1)
+
+
+@pytest.mark.parametrize("status", [200, 400])
+async def test_a_key_echoed_as_json_writes_it_is_hidden_too(status: int) -> None:
+    """With its slashes escaped, in an error or in a success."""
+    key = "sk/abc/CANARY7f3a9b"
+    body = b'{"success": false, "error": {"code": "X", "message": "no sk\\/abc\\/CANARY7f3a9b"}}'
+    head = f"HTTP/1.1 {status} X\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    async with wire(head + body) as served:
+        session = Session(LEAVO, key, base_url=served.url, allow_insecure_loopback=True, limits=())
+        async with session:
+            with pytest.raises(APIError, match=r"no \[redacted\]") as caught:
+                await session.request("GET", "/x")
+
+    assert "CANARY" not in f"{vars(caught.value)} {caught.value.response}"
+
+
+async def test_an_answer_to_head_has_no_body() -> None:
+    """Whatever its head says about one."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\nContent-Encoding: br\r\n\r\n"
+    async with wire(head) as served, transport() as sender:
+        assert (await sender.send(get(served, "HEAD"))).body == b""
 
 
 async def test_the_key_is_shown_by_no_error() -> None:

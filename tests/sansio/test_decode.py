@@ -94,6 +94,20 @@ def test_a_failure_is_one_also_where_it_carries_data() -> None:
         decoded({"success": False, "data": LEAD, "error": {"code": "CONFLICT"}}, Lead)
 
 
+def test_a_failure_is_seen_without_a_type_as_well() -> None:
+    """A delete that was refused in a 200 has not deleted anything."""
+    with pytest.raises(APIError, match="NOPE"):
+        decoded({"success": False, "error": {"code": "NOPE"}})
+
+
+def test_a_word_deep_in_the_data_is_no_failure() -> None:
+    """Only the envelope's own `success` counts: this lead was created."""
+    with pytest.raises(ResponseValidationError) as caught:
+        decoded({"success": True, "data": {"id": 5, "custom_fields": {"success": False}}}, Lead)
+
+    assert caught.value.outcome == "done"
+
+
 def test_a_page_tells_what_it_knows() -> None:
     """Total and has_more where the dialect has them, else None."""
     enveloped = decode_page(

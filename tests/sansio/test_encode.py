@@ -106,6 +106,7 @@ def test_a_text_that_speaks_of_infinity_is_fine() -> None:
         "/a\n",
         "/a\\b",
         "/ä",
+        "/a%zz",
     ],
 )
 def test_a_path_that_could_mean_another_is_refused(path: str) -> None:
@@ -156,6 +157,13 @@ def test_a_header_cannot_smuggle_another(headers: dict[str, str]) -> None:
         "https://",
         "https://user:secret@api.example.com",
         "https://api.example.com?x=1",
+        "https://api.example.com:99999",
+        "https://api.example.com:x",
+        "https://[::1",
+        "https://api.example.com/a b",
+        "https://api.example.com/../x",
+        "https://api.example.com/\n",
+        "https://äpi.example.com",
     ],
 )
 def test_only_https_is_spoken(url: str) -> None:
@@ -171,6 +179,27 @@ def test_a_sandbox_on_this_machine_may_be_http_when_asked_for() -> None:
     assert checked_base_url("http://127.0.0.1:8080/", loopback_http=True) == "http://127.0.0.1:8080"
     with pytest.raises(ConfigError, match="allow_insecure_loopback"):
         checked_base_url("http://127.0.0.1:8080", loopback_http=False)
+
+
+def test_a_text_that_is_no_text_is_refused() -> None:
+    """Half of a surrogate pair cannot be sent."""
+    with pytest.raises(ConfigError, match="params"):
+        encoded(params={"search": "\ud800"})
+
+
+def test_a_path_may_stand_before_all_paths() -> None:
+    """Behind a proxy the API may have a prefix."""
+    assert (
+        checked_base_url("https://proxy.example.com/leavo/", loopback_http=False) == "https://proxy.example.com/leavo"
+    )
+
+
+def test_the_callers_content_type_stays_alone() -> None:
+    """Whatever its case."""
+    assert encoded("POST", json={}, headers={"content-type": "application/x"}).headers == {
+        "content-type": "application/x",
+        "Idempotency-Key": "new-key",
+    }
 
 
 @pytest.mark.parametrize("method", ["get", "G T", "", "GET\r\n"])

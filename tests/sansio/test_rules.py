@@ -82,6 +82,11 @@ def test_advice_is_never_negative_and_never_fails(header: str, hint: object) -> 
     assert wait is None or 0 <= wait < float("inf")
 
 
+def test_a_number_beyond_all_floats_is_no_advice() -> None:
+    """A body can hold one; it must not end in an OverflowError."""
+    assert read_advice(Headers(), {"retry_after": 10**400}, now=0).wait is None
+
+
 def test_no_advice_is_none_and_not_zero() -> None:
     """Zero would mean: at once."""
     assert ServerAdvice(None) == read_advice(Headers(), None, now=0)
@@ -181,6 +186,12 @@ def test_a_bomb_does_not_go_off() -> None:
         unpack(bomb, "gzip", max_bytes=10_000)
     with pytest.raises(ResponseTooLargeError):
         unpack(gzip.compress(b"x" * 6000) * 2, "gzip", max_bytes=10_000)
+
+
+def test_a_thousand_empty_pieces_are_refused() -> None:
+    """Each would copy the rest of the body."""
+    with pytest.raises(ProtocolError):
+        unpack(gzip.compress(b"") * 1000, "gzip", max_bytes=10)
 
 
 def test_a_bomb_is_not_even_unpacked() -> None:
