@@ -35,6 +35,7 @@ class Rejects:
         self._columns = [column for column in columns if column not in REASON_COLUMNS]
         self._waiting: TextIO | None = None
         _check_target(self.path, source)
+        _try_to_write(self.path)
 
     def add(self, row: Row, *, state: str, status: int | None = None, code: str | None = None, reason: str) -> None:
         """Keep the row. A row that could not be read has no values: its line and the reason must do."""
@@ -98,8 +99,23 @@ def _cell(value: object) -> str:
 
 
 def _check_target(path: Path, source: str | Path | None) -> None:
-    if found := _wrong_with(path, source):
+    try:
+        found = _wrong_with(path, source)
+    except OSError as error:
+        found = f"{error.strerror}; name another file"
+    if found:
         raise ConfigError(f"cannot write rejected rows to {path}: {found}")
+
+
+def _try_to_write(path: Path) -> None:
+    """What only trying can tell: a place where nothing can be made, a disk without room for a name."""
+    try:
+        tempfile.TemporaryFile(dir=path.parent).close()
+    except OSError as error:
+        problem = error.strerror
+    else:
+        return
+    raise ConfigError(f"cannot write rejected rows to {path}: {problem}; name a file elsewhere")
 
 
 def _wrong_with(path: Path, source: str | Path | None) -> str | None:

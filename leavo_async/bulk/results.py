@@ -54,16 +54,18 @@ def result_of(row: Row, error: LeavoError) -> RowResult:
 
 def is_about_the_row(error: LeavoError) -> bool:
     """Whether the next row may fare better; if not, going on would spend every row on the same error."""
+    if isinstance(error, NotFoundError) and error.code is None:
+        return False  # a 404 that is not the API's own: there is no such place, for no row
     return isinstance(error, (*_ABOUT_THE_ROW, ConflictError)) or error.outcome != "not sent"
 
 
 def _state(error: LeavoError) -> State:
     if isinstance(error, ConflictError):
         return "existing"
-    if isinstance(error, _ABOUT_THE_ROW):
-        return "rejected"
-    # "done" too: an answer of success that cannot be read, perhaps of something that is not the API at all.
-    return "unsent" if error.outcome == "not sent" else "unknown"
+    if error.outcome != "not sent":
+        # "done" too: an answer of success that cannot be read, perhaps of something that is not the API at all.
+        return "unknown"
+    return "rejected" if is_about_the_row(error) else "unsent"
 
 
 @dataclass(slots=True)

@@ -8,6 +8,13 @@ import sys
 def main() -> None:
     """Run the command; without its extra, say how to install it."""
     try:
+        _run()
+    except KeyboardInterrupt:
+        sys.exit(130)  # while modules were loaded; later on each command handles it
+
+
+def _run() -> None:
+    try:
         import click  # noqa: F401  # pyright: ignore[reportUnusedImport]
         import rich  # noqa: F401  # pyright: ignore[reportUnusedImport]
     except ModuleNotFoundError as missing:

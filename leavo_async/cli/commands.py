@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from importlib.metadata import version
 
 import click
@@ -14,7 +15,7 @@ from leavo_async.cli.import_run import ImportOptions, import_leads
 from leavo_async.cli.leads_file import LeadsFile
 from leavo_async.cli.leads_list import list_leads
 from leavo_async.cli.progress import Style
-from leavo_async.cli.running import on_signals, run
+from leavo_async.cli.running import fail, on_signals, run
 from leavo_async.cli.sandbox_run import SandboxOptions, serve
 from leavo_async.cli.stopper import Stopper
 from leavo_async.sandbox import MODELS
@@ -79,6 +80,8 @@ def import_command(
     Columns: name and phone (with country code), and if you like email, company, status_id, tag_ids, custom_fields.NAME.
     A phone that is there already is not created twice, so a file may be imported again.
     """
+    if sandbox and base_url:
+        raise click.UsageError("--sandbox is a place of its own: leave out --base-url (and LEAVO_BASE_URL)")
     options = ImportOptions(
         file=LeadsFile(file, kind, delimiter, encoding, mapped, ignored),
         connection=Connection(base_url, allow_insecure_loopback, limit),
@@ -93,8 +96,13 @@ def import_command(
 
 async def _stoppable(options: ImportOptions, *, dry_run: bool) -> ExitCode:
     stopper = Stopper()
-    with on_signals(stopper.on_signal):
-        return await (check_leads if dry_run else import_leads)(options, stopper)
+    try:
+        with on_signals(stopper.on_signal):
+            return await (check_leads if dry_run else import_leads)(options, stopper)
+    except asyncio.CancelledError:
+        if stopper.signal is None:
+            raise
+    return fail("interrupted before anything was sent", ExitCode(128 + stopper.signal))
 
 
 @leavo.group()

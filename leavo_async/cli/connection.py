@@ -19,7 +19,7 @@ from leavo_async.sandbox import FixedWindow, Sandbox
 F = TypeVar("F", bound=Callable[..., Any])
 
 # A file of 60 rows takes seconds, and the limit can still be seen at work.
-DEMO_LIMIT = RateLimit(600)
+_DEMO_LIMIT = RateLimit(600)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,16 @@ class Connection:
         """What the key may send."""
         return LEAVO.limits[0] if self.limit is None else RateLimit(self.limit)
 
+    @property
+    def demo_limit(self) -> RateLimit:
+        """What the key of the demo's sandbox may send."""
+        return _DEMO_LIMIT if self.limit is None else RateLimit(self.limit)
+
+    @property
+    def place(self) -> str:
+        """Where requests go."""
+        return self.base_url or LEAVO.base_url
+
     def client(self, observers: Sequence[Observer] = ()) -> LeavoClient:
         """A client with the key from LEAVO_API_KEY; ConfigError without one."""
         return LeavoClient(
@@ -46,15 +56,16 @@ class Connection:
 
 
 @asynccontextmanager
-async def demo(observers: Sequence[Observer]) -> AsyncGenerator[LeavoClient, None]:
+async def demo(limit: RateLimit, observers: Sequence[Observer]) -> AsyncGenerator[LeavoClient, None]:
     """A client of a sandbox inside of this process."""
-    async with serving(Sandbox(limit=lambda: FixedWindow(DEMO_LIMIT.requests, DEMO_LIMIT.per))) as sandbox:
-        say(f"Sandbox  {sandbox.url} · {DEMO_LIMIT} (Leavo allows 100; with more the demo takes seconds)")
+    async with serving(Sandbox(limit=lambda: FixedWindow(limit.requests, limit.per))) as sandbox:
+        more = " (Leavo allows 100; with more the demo takes seconds)" if limit is _DEMO_LIMIT else ""
+        say(f"Sandbox  {sandbox.url} · {limit}{more}")
         async with LeavoClient(
             sandbox.key,
             base_url=sandbox.url,
             allow_insecure_loopback=True,
-            limits=[DEMO_LIMIT],
+            limits=[limit],
             observers=observers,
         ) as leavo:
             yield leavo
@@ -79,7 +90,7 @@ def connection_options(command: F) -> F:
     for option in (
         click.option("--limit", type=click.IntRange(min=1), help="Requests a minute of your key, if not Leavo's 100."),
         click.option("--allow-insecure-loopback", is_flag=True, help="Permit http:// to this machine (a sandbox)."),
-        click.option("--base-url", envvar="LEAVO_BASE_URL", help="Another place of the API, such as a sandbox."),
+        click.option("--base-url", envvar="LEAVO_BASE_URL", show_envvar=True, help="Another place of the API."),
     ):
         command = option(command)
     return command

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 
 from leavo_async.bulk.rejects import Rejects
@@ -15,20 +14,22 @@ from leavo_async.cli.open_rows import open_row_lines, open_rows_json
 from leavo_async.cli.plan import plan_lines
 from leavo_async.cli.reporter import keep
 from leavo_async.cli.stopper import Stopper
+from leavo_async.cli.threads import in_thread
 
 
 async def check_leads(options: ImportOptions, stopper: Stopper) -> ExitCode:
     """Check the rows of the file and print what an import would do; gives the exit code."""
     async with opened(options.file, options.rejects) as (leads, rejects):
-        found = await asyncio.to_thread(_checked, leads, rejects, stopper)
+        found = await in_thread(_checked, leads, rejects, stopper)
         written = str(rejects.path) if rejects is not None and rejects.count else None
     code = of_import(found.tally, None, stopper.signal)
     if options.as_json:
         print(_json(leads, found, written, code))
     else:
-        for line in (*plan_lines(leads, found, None), *open_row_lines(found.tally, written)):
+        for line in (*plan_lines(leads, found, None), *open_row_lines(found.tally, written, rejects is not None)):
             print(line)
-        print(f"Dry run: nothing was sent. Exit code {code}: {code.meaning}.")
+        meaning = code.meaning if code else "every row can be sent"
+        print(f"Dry run: nothing was sent. Exit code {code}: {meaning}.")
     return code
 
 

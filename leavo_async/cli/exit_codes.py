@@ -9,9 +9,10 @@ from leavo_async.bulk.results import Tally
 
 
 class ExitCode(IntEnum):
-    """1 and 2 are not ours: Python ends with 1 after a defect, click with 2 after wrong usage."""
+    """2 is not ours: click ends with it after wrong usage."""
 
     DONE = 0
+    BROKEN = 1
     SOME_REJECTED = 3
     NOT_STARTED = 4
     STOPPED_EARLY = 5
@@ -27,6 +28,7 @@ class ExitCode(IntEnum):
 
 _MEANINGS = {
     ExitCode.DONE: "every row is there",
+    ExitCode.BROKEN: "a defect, or a file that cannot be written",
     ExitCode.SOME_REJECTED: "some rows were rejected",
     ExitCode.NOT_STARTED: "nothing was sent",
     ExitCode.STOPPED_EARLY: "stopped before the end of the file",

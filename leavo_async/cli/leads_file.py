@@ -6,7 +6,8 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
 from leavo_async import NewLead
 from leavo_async._sansio.validation import checked
@@ -14,6 +15,7 @@ from leavo_async.bulk.importer import InvalidRowError
 from leavo_async.bulk.mapping import MappingPlan, plan_mapping
 from leavo_async.bulk.rows import Row
 from leavo_async.bulk.sources import Format, Source, open_source
+from leavo_async.errors import ConfigError
 
 # Field name -> whether a lead needs it.
 FIELDS = {"name": True, "phone": True, "email": False, "company": False, "status_id": False, "tag_ids": False}
@@ -23,7 +25,7 @@ _SEPARATOR = re.compile(r"[,;|]")
 
 @dataclass(frozen=True, slots=True)
 class LeadsFile:
-    """A file of leads, and how it is to be read; "-" is standard input, which can be opened once.
+    """A file of leads, and how it is to be read; "-" is standard input.
 
     mapped: field -> column. ignored: columns to leave out.
     """
@@ -36,14 +38,13 @@ class LeadsFile:
     ignored: Sequence[str]
 
     @property
-    def is_stdin(self) -> bool:
-        """Whether it can be read only once."""
-        return self.path == "-"
+    def is_read_once(self) -> bool:
+        """Whether what is read is gone: standard input, a pipe."""
+        return self.path == "-" or not Path(self.path).is_file()
 
     def open(self) -> OpenedLeads:
         """The rows and the plan for their columns; ConfigError if the file cannot be imported as it is."""
-        # Unbuffered: a thread that waits in a buffered read would hold its lock at the end of the process.
-        stdin = getattr(sys.stdin.buffer, "raw", sys.stdin.buffer) if self.is_stdin else None
+        stdin = _stdin() if self.path == "-" else None
         source = open_source(
             self.path, format=self.format, delimiter=self.delimiter, encoding=self.encoding, stdin=stdin
         )
@@ -69,6 +70,14 @@ class OpenedLeads:
             names = ", ".join(repr(name) for name in unknown)
             raise InvalidRowError(f"unknown keys {names}: map them with --map or leave them out with --ignore")
         return checked(NewLead, _with_tags(self.plan.apply(row.values)), InvalidRowError)
+
+
+def _stdin() -> BinaryIO:
+    if sys.stdin is None:  # pyright: ignore[reportUnnecessaryComparison]
+        raise ConfigError("cannot read standard input: it is closed; name a file")
+    # Unbuffered: a thread that waits in a buffered read would hold its lock at the end of the process.
+    raw: BinaryIO = getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
+    return raw
 
 
 def _with_tags(fields: dict[str, Any]) -> dict[str, Any]:

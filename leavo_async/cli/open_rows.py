@@ -18,13 +18,18 @@ WORDS: dict[State, str] = {
 _SHOWN = 20
 
 
-def open_row_lines(tally: Tally, rejects: str | None) -> Iterator[str]:
-    """A line for each of the first twenty, in the order of the file, and how many more there are."""
+def open_row_lines(tally: Tally, rejects: str | None, asked: bool) -> Iterator[str]:
+    """A line for each of the first twenty, in the order of the file, and how many more there are.
+
+    rejects: the file that has them all; None if there is none. asked: whether one was asked for.
+    """
     rows = sorted(tally.open_rows, key=lambda result: result.row.line)[:_SHOWN]
     for result in rows:
-        yield f"  line {result.row.line:<6} {WORDS[result.state]}: {printable(result.reason)}"
+        # Why a row was not sent is not about the row: it is told once, at the end.
+        reason = "" if result.state == "unsent" else f": {printable(result.reason)}"
+        yield f"  line {result.row.line:<6} {WORDS[result.state]}{reason}"
     if hidden := tally.open_count - len(rows):
-        yield f"  and {hidden:,} more" + ("" if rejects else "; --rejects FILE keeps them all")
+        yield f"  and {hidden:,} more" + ("" if asked else "; --rejects FILE keeps them all")
     if rejects is not None and tally.open_count:
         yield f"Written to {rejects}: mend it and import it again."
 

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from leavo_async import RateLimit
 from leavo_async.bulk.survey import Survey
 from leavo_async.cli.leads_file import OpenedLeads
 
 
-def plan_lines(opened: OpenedLeads, found: Survey | None, limit: RateLimit | None) -> Iterator[str]:
-    """The file, its columns, its rows, and how long sending them takes.
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where an import goes, and how fast."""
 
-    found: None for standard input, which cannot be read twice. limit: None for a dry run.
+    place: str
+    limit: RateLimit
+
+
+def plan_lines(opened: OpenedLeads, found: Survey | None, target: Target | None) -> Iterator[str]:
+    """The file, its columns, its rows, where they go and how long that takes.
+
+    found: None for what cannot be read twice. target: None for a dry run.
     """
     yield f"Plan  {opened.source.name} · {opened.source.description}"
     columns = ", ".join(f"{field} ← {column}" for field, column in opened.plan.columns.items())
@@ -20,8 +29,9 @@ def plan_lines(opened: OpenedLeads, found: Survey | None, limit: RateLimit | Non
     yield f"      {columns}" + (f"; left out: {left_out}" if left_out else "")
     if found is not None:
         yield f"      {_rows(found)}"
-        if limit is not None:
-            yield f"      {found.to_send:,} requests, at most {limit}: about {duration(found.to_send / limit.rate)}"
+    if target is not None:
+        takes = "" if found is None else f": about {duration(found.to_send / target.limit.rate)}"
+        yield f"      to {target.place}, at most {target.limit}{takes}"
 
 
 def duration(seconds: float) -> str:
@@ -40,4 +50,9 @@ def _rows(found: Survey) -> str:
     told = [f"{found.to_send:,} to send", f"{found.tally.counts['rejected']:,} rejected"]
     if empty := found.tally.counts["empty"]:
         told.append(f"{empty:,} empty")
-    return f"{found.rows:,} rows: {', '.join(told)}"
+    return f"{counted(found.rows, 'row')}: {', '.join(told)}"
+
+
+def counted(number: int, noun: str) -> str:
+    """A number and its noun, as in "1 row" and "2 rows"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
 from leavo_async.bulk.results import Tally
+from leavo_async.cli.open_rows import WORDS
 
 Style = Literal["auto", "bar", "plain", "none"]
 Show = Callable[[Tally], None]
@@ -36,7 +37,7 @@ def showing(style: Style, total: int | None) -> Generator[Show, None, None]:
 
 def counts(tally: Tally) -> str:
     """The states that occurred, such as "created 41 · existing 1"."""
-    return " · ".join(f"{state} {number}" for state, number in sorted(tally.counts.items()) if state != "empty")
+    return " · ".join(f"{WORDS[state]} {tally.counts[state]}" for state in WORDS if tally.counts[state])
 
 
 def _bar(console: Console) -> Progress:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from leavo_async.bulk.rejects import Rejects
 from leavo_async.bulk.results import RowResult
+from leavo_async.cli.threads import in_thread
 
 
 class Reporter:
@@ -22,9 +23,12 @@ class Reporter:
         self._show()
         if self._rejects is not None and result.is_open:
             async with self._writing:  # one at a time, and in a thread: files block
-                await asyncio.to_thread(keep, self._rejects, result)
+                await in_thread(keep, self._rejects, result)
 
 
 def keep(rejects: Rejects, result: RowResult) -> None:
-    """Write the row, with what became of it, into the rejects file."""
-    rejects.add(result.row, state=result.state, status=result.status, code=result.code, reason=result.reason)
+    """Write the row, with what became of it, into the rejects file; an OSError names that file."""
+    try:
+        rejects.add(result.row, state=result.state, status=result.status, code=result.code, reason=result.reason)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(rejects.path)) from None

@@ -27,7 +27,13 @@ def run(command: Coroutine[Any, Any, int]) -> NoReturn:
     except BrokenPipeError:
         sys.stderr.close()  # whoever read us has gone, as `leavo leads list | head` does
         code = ExitCode.DONE
+    except OSError as error:
+        code = fail(f"a file cannot be read or written: {error.strerror}{_place(error)}", ExitCode.BROKEN)
     sys.exit(code)
+
+
+def _place(error: OSError) -> str:
+    return f" ({error.filename})" if error.filename else ""
 
 
 def fail(message: str, code: ExitCode) -> ExitCode:

@@ -10,6 +10,7 @@ from leavo_async._sansio.text import printable
 from leavo_async.bulk.results import State, Tally
 from leavo_async.cli.exit_codes import ExitCode
 from leavo_async.cli.open_rows import WORDS, open_row_lines, open_rows_json
+from leavo_async.cli.plan import counted
 from leavo_async.cli.traffic import Traffic
 
 
@@ -19,7 +20,7 @@ class Summary:
 
     name: of the file. seconds: from the first request to the last answer. stopped_by: why it ended before the end of
     the file. code: what a real import ends with. read_back: leads that the sandbox had afterwards; None for a real
-    import. rejects: the file with the rows to be mended.
+    import. rejects: the file with the rows to be mended, if it was written. asked: whether one was asked for.
     """
 
     name: str
@@ -31,15 +32,16 @@ class Summary:
     code: ExitCode
     read_back: int | None
     rejects: str | None
+    asked: bool
 
     def lines(self) -> Iterator[str]:
         """The summary for people."""
-        yield f"{self.name}: {self.tally.rows:,} rows in {self.seconds:.1f} s"
+        yield f"{self.name}: {counted(self.tally.rows, 'row')} in {self.seconds:.1f} s"
         for state, words in WORDS.items():
             if self._is_told(state):
                 yield f"  {words:<16}{self.tally.counts[state]:>7,}"
         yield f"  requests {self.traffic.requests:,} · 429s seen {self.traffic.too_many:,} · limit {self.limit}"
-        yield from open_row_lines(self.tally, self.rejects)
+        yield from open_row_lines(self.tally, self.rejects, self.asked)
         yield from self._early_end()
         yield from self._ending()
 
@@ -75,7 +77,7 @@ class Summary:
     def _ending(self) -> Iterator[str]:
         meaning = f"exit code {self.code}: {self.code.meaning}"
         if self.read_back is not None:
-            yield f"Read back from the sandbox: {self.read_back:,} leads."
+            yield f"Read back from the sandbox: {counted(self.read_back, 'lead')}."
             yield f"This was the sandbox. A real import would have ended with {meaning}."
         elif self.code:
             yield f"Ended with {meaning}."

@@ -12,8 +12,10 @@ from leavo_async import (
     ClosedError,
     ConflictError,
     ConnectError,
+    NotFoundError,
     OutcomeUnknownError,
     RateLimitError,
+    ResponseValidationError,
 )
 from leavo_async.bulk.importer import Importer, InvalidRowError
 from leavo_async.bulk.results import RowResult
@@ -89,6 +91,8 @@ async def test_each_row_is_written_once_and_told_once() -> None:
         (ConflictError("x", status=409), "existing"),
         (BadRequestError("x", status=400), "rejected"),
         (OutcomeUnknownError("x"), "unknown"),
+        (ResponseValidationError("x"), "unknown"),
+        (NotFoundError("x", status=404, code="NOT_FOUND"), "rejected"),
     ],
 )
 async def test_an_error_about_a_row_concerns_that_row_alone(error: Exception, state: str) -> None:
@@ -102,7 +106,13 @@ async def test_an_error_about_a_row_concerns_that_row_alone(error: Exception, st
 
 
 @pytest.mark.parametrize(
-    "error", [AuthenticationError("no key"), ConnectError("no net"), RateLimitError("too long", status=429)]
+    "error",
+    [
+        AuthenticationError("no key"),
+        ConnectError("no net"),
+        RateLimitError("too long", status=429),
+        NotFoundError("no place", status=404),
+    ],
 )
 async def test_an_error_that_every_row_would_meet_stops_the_import(error: Exception) -> None:
     """A revoked key must not burn a file of a million rows."""

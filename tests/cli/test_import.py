@@ -9,9 +9,11 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -268,6 +270,111 @@ async def test_ctrl_c_twice_ends_at_once_and_names_the_rows_left_open(slow_file:
     assert [row["state"] for row in told["open_rows"]] == ["unknown"] * 8
 
 
+@pytest.mark.parametrize(
+    ("arguments", "number"), [((), signal.SIGINT), (("--dry-run",), signal.SIGINT), (("--sandbox",), signal.SIGTERM)]
+)
+def test_a_silent_input_does_not_keep_it_alive(arguments: tuple[str, ...], number: signal.Signals) -> None:
+    """Nothing has been read, nothing sent: the first signal ends it, and one line says so."""
+    process = subprocess.Popen(
+        command("import", "-", *arguments),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=variables(LEAVO_API_KEY=KEY),
+    )
+    time.sleep(2.5)  # no word tells when it has begun to wait
+    process.send_signal(number)
+    try:
+        _, err = process.communicate(timeout=20)
+    finally:
+        process.kill()
+
+    assert process.returncode == 128 + number
+    assert err.decode().splitlines()[-1] == "leavo: interrupted before anything was sent"
+
+
+def test_what_can_be_read_once_is_read_once(tmp_path: Path) -> None:
+    """A named pipe is no file to be looked through first."""
+    pipe = tmp_path / "leads.csv"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_text("name,phone\nAna,+5511999990001\n"))
+    writer.start()
+    ended = leavo("import", pipe, "--sandbox")
+    writer.join()
+
+    assert (ended.returncode, "created               1" in ended.stdout) == (0, True)
+
+
+@pytest.mark.asyncio
+async def test_an_answer_that_cannot_be_read_leaves_the_row_unknown(file: Path) -> None:
+    """The lead may be there, and the others go on."""
+    async with Sandbox(faults=[Fault(body='{"id": "4', method="POST")]) as sandbox:
+        ended = await _against(sandbox, "import", str(file), "--json")
+
+    told = json.loads(ended.stdout)
+    assert (told["created"], told["unknown"], told["unsent"], told["exit_code"]) == (1, 1, 0, 6)
+    assert len(sandbox.leads) == 2
+
+
+@pytest.mark.asyncio
+async def test_a_server_that_asks_for_too_long_a_wait_stops_the_import(slow_file: Path) -> None:
+    """At once, also for the rows that were waiting for their turn."""
+    fault = Fault(status=429, headers={"Retry-After": "4000"}, method="POST")
+    async with Sandbox(faults=[fault]) as sandbox:
+        started = time.monotonic()
+        ended = await _against(sandbox, "import", str(slow_file), "--limit", "600")
+
+    assert ended.returncode == 5
+    assert time.monotonic() - started < 20
+    assert "would pass max_wait" in ended.stdout
+
+
+@pytest.mark.asyncio
+async def test_the_summary_is_told_also_when_stdout_cannot_take_it(file: Path) -> None:
+    """The leads are there; somebody must be able to read it."""
+    with Path("/dev/full").open("wb") as full:  # noqa: ASYNC230
+        async with Sandbox() as sandbox:
+            process = await _started(sandbox, "import", str(file), stdout=full)
+            _, err = await process.communicate()
+
+    assert process.returncode == 1
+    assert "created               2" in err.decode()
+    assert "No space left on device" in err.decode().splitlines()[-1]
+    assert b"Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words", "code"),
+    [
+        (("import", "FILE", "--sandbox", "--base-url", "http://127.0.0.1:9"), "--sandbox is a place of its own", 2),
+        (("import", "FILE", "--dry-run", "--rejects", "x" * 300), "name another file", 4),
+        (("import", "FILE", "--dry-run", "--rejects", "/proc/x.csv"), "name a file elsewhere", 4),
+        (("leads", "list", "--base-url", "http://[::1"), "not a URL", 4),
+        (("leads", "list", "--base-url", "https://127.0.0.1:99999"), "not a URL", 4),
+    ],
+)
+def test_more_bad_input_is_one_line_too(arguments: tuple[str, ...], words: str, code: int, file: Path) -> None:
+    """With the documented code."""
+    ended = leavo(*(str(file) if word == "FILE" else word for word in arguments), LEAVO_API_KEY=KEY)
+
+    assert (ended.returncode, words in ended.stderr.splitlines()[-1]) == (code, True)
+
+
+def test_the_demo_has_the_limit_that_is_asked_for(file: Path) -> None:
+    """And says so."""
+    ended = leavo("import", file, "--sandbox", "--limit", "6000")
+
+    assert "6000 requests a minute" in ended.stderr
+
+
+def test_a_dry_run_of_a_good_file_says_that_it_can_be_sent(tmp_path: Path) -> None:
+    """Not that it is there."""
+    path = tmp_path / "good.csv"
+    path.write_text("name,phone\nAna,+5511999990001\n")
+
+    assert "Exit code 0: every row can be sent." in leavo("import", path, "--dry-run").stdout
+
+
 def test_ctrl_c_does_not_wait_for_standard_input() -> None:
     """A terminal on which nobody types must not keep it alive."""
     process = subprocess.Popen(
@@ -342,11 +449,13 @@ def test_the_sandbox_serves_until_ctrl_c(served: subprocess.Popen[str]) -> None:
     assert served.wait(20) == 0
 
 
-async def _started(sandbox: Sandbox, *arguments: str, key: str | None = None) -> asyncio.subprocess.Process:
+async def _started(
+    sandbox: Sandbox, *arguments: str, key: str | None = None, stdout: Any = subprocess.PIPE
+) -> asyncio.subprocess.Process:
     environment = variables(LEAVO_API_KEY=key or sandbox.key, LEAVO_BASE_URL=sandbox.url)
     return await asyncio.create_subprocess_exec(
         *command(*arguments, "--allow-insecure-loopback"),
-        stdout=subprocess.PIPE,
+        stdout=stdout,
         stderr=subprocess.PIPE,
         stdin=subprocess.DEVNULL,
         env=environment,

@@ -27,7 +27,18 @@ def tally(**counts: int) -> Tally:
 
 def summary(counted: Tally, *, stopped_by: str | None = None, rejects: str | None = None) -> Summary:
     code = of_import(counted, stopped_by, None)
-    return Summary("leads.csv", counted, Traffic(5, 1), 2.5, "100 requests a minute", stopped_by, code, None, rejects)
+    return Summary(
+        "leads.csv",
+        counted,
+        Traffic(print, 5, 1),
+        2.5,
+        "100 requests a minute",
+        stopped_by,
+        code,
+        None,
+        rejects,
+        rejects is not None,
+    )
 
 
 @pytest.mark.parametrize(
