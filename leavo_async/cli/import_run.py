@@ -71,6 +71,8 @@ async def import_leads(options: ImportOptions, stopper: Stopper) -> ExitCode:
 @asynccontextmanager
 async def opened(file: LeadsFile, rejects: str | None) -> AsyncGenerator[tuple[OpenedLeads, Rejects | None], None]:
     """The file, and the rejects file if one is asked for. Files block, so threads open and close them."""
+    if file.path == "-":
+        say("Reading standard input ...")
     leads = await in_thread(file.open)
     try:
         columns, source = leads.source.columns, None if file.path == "-" else file.path

@@ -49,6 +49,7 @@ def _bar(console: Console) -> Progress:
         TextColumn("{task.fields[counts]}"),
         TimeRemainingColumn(),
         console=console,
+        transient=console.is_terminal,  # the summary says it all in the end; into a file only the end is written
     )
 
 

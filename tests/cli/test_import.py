@@ -282,12 +282,14 @@ def test_a_silent_input_does_not_keep_it_alive(arguments: tuple[str, ...], numbe
         stderr=subprocess.PIPE,
         env=variables(LEAVO_API_KEY=KEY),
     )
-    time.sleep(2.5)  # no word tells when it has begun to wait
+    assert process.stderr is not None
+    assert process.stderr.readline() == b"Reading standard input ...\n"
     process.send_signal(number)
     try:
-        _, err = process.communicate(timeout=20)
+        process.wait(20)  # with its input still open: communicate would close it
     finally:
         process.kill()
+    _, err = process.communicate()
 
     assert process.returncode == 128 + number
     assert err.decode().splitlines()[-1] == "leavo: interrupted before anything was sent"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 
 import pytest
 
 from leavo_async import ConflictError, ConnectError, LeavoClient, Request, Response
 from leavo_async.sandbox import Fault, Sandbox
-from leavo_async.testing import FakeTransport, VirtualTimeLoop, reply, virtual_time
+from leavo_async.testing import FakeTransport, reply, virtual_time
 
 
 def test_an_hour_of_waiting_takes_no_time() -> None:
@@ -51,8 +52,16 @@ def test_a_test_that_waits_for_nothing_is_told_so(monkeypatch: pytest.MonkeyPatc
 
 def test_another_thread_wakes_the_loop() -> None:
     """With nothing scheduled, real time passes."""
-    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
-        assert runner.run(asyncio.to_thread(lambda: "done")) == "done"
+
+    @virtual_time
+    async def waits() -> str:
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[str] = loop.create_future()
+        thread = threading.Timer(0.05, lambda: loop.call_soon_threadsafe(done.set_result, "done"))
+        thread.start()
+        return await done
+
+    assert waits() == "done"
 
 
 @virtual_time
