@@ -8,8 +8,9 @@ import random
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import TracebackType
-from typing import Any, Self, TypedDict, Unpack
+from typing import Any, Self, TypedDict, TypeVar, Unpack
 
 from leavo_async import _sender
 from leavo_async._io.aiohttp_transport import AiohttpTransport
@@ -21,13 +22,15 @@ from leavo_async._sansio.decode import decode, decode_page
 from leavo_async._sansio.encode import checked_base_url, encode
 from leavo_async._sansio.idempotency import Honoured, checked_honoured
 from leavo_async._sansio.limits import RateLimit
-from leavo_async._sansio.messages import Response
+from leavo_async._sansio.messages import Request, Response
 from leavo_async._sansio.paging import Page
 from leavo_async._sansio.profile import ApiProfile
 from leavo_async._sansio.records import Observer
 from leavo_async._sansio.retry import RetryPolicy
 from leavo_async.errors import ClosedError, ConfigError, LeavoError
 from leavo_async.pagination import Pages
+
+T = TypeVar("T")
 
 
 class CallOptions(TypedDict, total=False):
@@ -140,12 +143,7 @@ class Session:
         of {"data": …}. Raises ConfigError before anything is sent, otherwise the errors of `leavo_async.errors`.
         """
         call = self._call(method, path, params, json, options)
-        response = await _sender.send(call)
-        try:
-            return decode(self._profile, call.request, response, cast_to)
-        except LeavoError as error:
-            call.misread(error, response)
-            raise
+        return await _answer(call, partial(decode, self._profile, cast_to=cast_to))
 
     async def send(
         self,
@@ -177,12 +175,7 @@ class Session:
 
         async def fetch(place: dict[str, int]) -> Page:
             call = self._call("GET", path, {**(params or {}), **place}, None, options)
-            response = await _sender.send(call)
-            try:
-                return decode_page(call.request, response, cast_to)
-            except LeavoError as error:
-                call.misread(error, response)
-                raise
+            return await _answer(call, partial(decode_page, cast_to=cast_to))
 
         return Pages(fetch, self._profile.paging, page_size=page_size, max_items=max_items)
 
@@ -256,6 +249,15 @@ class Session:
 
     def _aiohttp_transport(self) -> Transport:
         return AiohttpTransport(self._profile.auth.headers(self._secret), max_body_bytes=self._profile.max_body_bytes)
+
+
+async def _answer(call: _sender.Call, decoded: Callable[[Request, Response], T]) -> T:
+    response = await _sender.send(call)
+    try:
+        return decoded(call.request, response)
+    except LeavoError as error:
+        call.misread(error, response)
+        raise
 
 
 async def _close(engine: _sender.Engine) -> None:
