@@ -30,7 +30,7 @@ _SHORTEST_SECRET = 7
 # Unpacking this much takes a few milliseconds; more than that is done off the event loop.
 _UNPACK_IN_THREAD = 256 * 1024
 
-# aiohttp would give a write without a body a Content-Type; to leave one out costs, so reads are not asked.
+# aiohttp gives a write without a body a Content-Type, unless told not to. Telling it costs, so only writes do.
 _NO_TYPE = ("Content-Type",)
 _FIXED = {"Accept": "application/json", "Accept-Encoding": "gzip, deflate", "User-Agent": "leavo_async"}
 

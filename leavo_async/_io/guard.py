@@ -152,9 +152,8 @@ class Guard:
             self.fired = cause
             self._task.cancel()
         elif self.fired is Fired.ATTEMPT:
-            self.fired = (
-                cause  # the cancellation is on its way already; what ends the call outdoes what ends the attempt
-            )
+            # The cancellation is on its way already; what ends the call outdoes what ends one attempt.
+            self.fired = cause
 
     def ending(self) -> ClosedError | DeadlineError:
         """The error for what has fired."""

@@ -49,8 +49,8 @@ async def import_leads(options: ImportOptions, stopper: Stopper) -> ExitCode:
         importer = await _sent(options, stopper, leads, rejects, total)
         seconds = time.monotonic() - started
         sent = replace(traffic)
-        read_back = await _read_back(leavo) if options.sandbox and not stopper.is_stopped() else None
         written = None if rejects is None else await in_thread(_closed, rejects)
+        read_back = await _read_back(leavo) if options.sandbox and not stopper.is_stopped() else None
     code = of_import(importer.tally, importer.stopped_by, stopper.signal)
     summary = Summary(
         name=leads.source.name,
