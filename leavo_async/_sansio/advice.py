@@ -1,61 +1,62 @@
-"""What a server asks of us: how long to wait."""
+"""What a server asks of us: how long to wait, and what it tells about its quotas."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 
 from leavo_async._sansio.messages import Headers
-
-_LONGEST = 1e12  # no wait of anybody's, and far from where floats end
-_SECONDS = re.compile(r"\d{1,12}(\.\d{1,9})?")
+from leavo_async._sansio.moments import milliseconds, seconds_from, server_now
+from leavo_async._sansio.quotas import Quota, read_quotas
 
 
 @dataclass(frozen=True, slots=True)
 class ServerAdvice:
     """What one answer asks for.
 
-    wait: seconds before the next request of this key; None if the server did not say. Never negative.
+    wait: seconds before the next request of this key, 0.0 to a day; None if the server did not say.
+    quotas: what it told about its limits; () if nothing.
     """
 
     wait: float | None = None
+    quotas: tuple[Quota, ...] = ()
 
 
 def read_advice(headers: Headers, details: object, *, now: float) -> ServerAdvice:
-    """The wait a server asks for, by header or else by `retry_after` in the error's details.
+    """What an answer that reports an error asks for.
 
-    now: seconds since the Unix epoch, needed for the date form.
+    The wait is the first that can be read of retry-after-ms, Retry-After, the reset of a quota that is used up, and a
+    hint in the error's details.
+    now: seconds since the Unix epoch; the Date of the answer goes before it.
     """
-    wait = retry_after(headers, now=now)
-    return ServerAdvice(_hint(details) if wait is None else wait)
+    clock = server_now(headers, now)
+    quotas = read_quotas(headers, now=now)
+    wait = _first(
+        # https://github.com/Azure/azure-sdk-for-js/tree/main/sdk/core/core-rest-pipeline/src/retryStrategies
+        milliseconds(headers.get("retry-after-ms")),
+        # RFC 9110 §10.2.3; before the quotas: draft-ietf-httpapi-ratelimit-headers-11 §7
+        seconds_from(headers.get("retry-after"), now=clock),
+        _reset(quotas),
+        _hint(details, clock),
+    )
+    return ServerAdvice(wait, quotas)
 
 
-def retry_after(headers: Headers, *, now: float) -> float | None:
-    """Seconds asked for by Retry-After; None if it is absent or cannot be read.
-
-    now: seconds since the Unix epoch, needed for the date form. Never negative.
-    RFC 9110 §10.2.3
-    """
-    text = headers.get("retry-after", "").strip()
-    if _SECONDS.fullmatch(text):
-        return float(text)
-    return _until(text, now)
+def _reset(quotas: Iterable[Quota]) -> float | None:
+    """The longest reset of the quotas that may have caused a refusal; one of which something is left has not."""
+    return max((quota.reset for quota in quotas if not quota.remaining and quota.reset is not None), default=None)
 
 
-def _until(date: str, now: float) -> float | None:
-    try:
-        moment = parsedate_to_datetime(date)
-    except (ValueError, TypeError, OverflowError):
+def _hint(details: object, now: float) -> float | None:
+    """The wait in the error's details, under the names that are used for it."""
+    if not isinstance(details, dict):
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, moment.timestamp() - now)
+    return _first(
+        seconds_from(details.get("retry_after"), now=now),
+        milliseconds(details.get("retry_after_ms")),
+        seconds_from(details.get("retryAfter"), now=now),
+    )
 
 
-def _hint(details: object) -> float | None:
-    value = details.get("retry_after") if isinstance(details, dict) else None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < _LONGEST:
-        return None
-    return float(value)
+def _first(*waits: float | None) -> float | None:
+    return next((wait for wait in waits if wait is not None), None)

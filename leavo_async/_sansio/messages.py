@@ -43,6 +43,10 @@ class Headers(Mapping[str, str]):
         # Names only: a value may be a key or a person's data.
         return f"<Headers {', '.join(self)}>"
 
+    def all_names(self) -> str:
+        """The names in lower case, each after a line break: to look for one without joining the fields."""
+        return "\n".join(["", *[name for name, _ in self._pairs]]).lower()
+
     def _joined(self) -> dict[str, str]:
         """The fields by name, made when somebody asks: for most answers nobody does."""
         if self._fields is None:
@@ -59,6 +63,7 @@ class Request:
 
     path: the path alone, for messages and records. url: complete, encoded.
     repeatable: whether it may be sent again although an earlier attempt may have been acted on.
+    groups: the groups of routes it belongs to, whose limits hold for it beside the key's.
     """
 
     method: str
@@ -68,6 +73,7 @@ class Request:
     body: bytes | None = field(default=None, repr=False)
     idempotency_key: str | None = None
     repeatable: bool = True
+    groups: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"

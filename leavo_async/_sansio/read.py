@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from leavo_async._sansio.advice import ServerAdvice, read_advice
+from leavo_async._sansio.advice import read_advice
 from leavo_async._sansio.messages import Request, Response
 from leavo_async._sansio.profile import ApiProfile
 from leavo_async._sansio.retry import Failure
@@ -73,7 +73,7 @@ def _failure(profile: ApiProfile, request: Request, response: Response, now: flo
     if isinstance(error, RateLimitError):
         wait = profile.wait_after_429 if advice.wait is None else advice.wait
         error.retry_after, error.retry_at = wait, now + wait
-        advice = ServerAdvice(wait)
+        advice = replace(advice, wait=wait)
     return Failure(error, advice)
 
 

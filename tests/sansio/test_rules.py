@@ -1,4 +1,4 @@
-"""Limits, advice, paging, auth, unpacking: the smaller rules."""
+"""Limits, paging, auth, unpacking: the smaller rules."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leavo_async import ConfigError, Headers, ProtocolError, RateLimit, ResponseTooLargeError
-from leavo_async._sansio.advice import ServerAdvice, read_advice, retry_after
 from leavo_async._sansio.auth import Bearer, Secret, checked_key
 from leavo_async._sansio.paging import Offset, Page
 from leavo_async._sansio.text import printable
@@ -47,49 +46,6 @@ def test_a_limit_that_cannot_be_is_refused(settings) -> None:
 def test_even_a_tiny_limit_has_a_rate(requests: int) -> None:
     """One request an hour is a limit like any other."""
     assert RateLimit(requests, 3600).rate > 0
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [
-        ("120", 120.0),
-        (" 7 ", 7.0),
-        ("1.5", 1.5),
-        ("0", 0.0),
-        ("Sun, 06 Nov 1994 08:49:37 GMT", 37.0),
-        ("Sunday, 06-Nov-94 08:49:37 GMT", 37.0),
-        ("Sun Nov  6 08:49:37 1994", 37.0),
-        ("Sun, 06 Nov 1994 08:48:00 GMT", 0.0),
-        ("-5", None),
-        ("soon", None),
-        ("", None),
-        ("1e9", None),
-        ("Sun, 99 Nov 1994 08:49:37 GMT", None),
-    ],
-)
-def test_retry_after_in_all_its_forms(text: str, seconds: float | None) -> None:
-    """Seconds, the three date forms of RFC 9110 §5.6.7, and what cannot be read."""
-    now = 784111740.0  # 1994-11-06 08:49:00 UTC
-
-    assert seconds == retry_after(Headers([("retry-after", text)]), now=now)
-
-
-@given(st.text(), st.one_of(st.none(), st.floats(), st.text(), st.booleans(), st.integers()))
-def test_advice_is_never_negative_and_never_fails(header: str, hint: object) -> None:
-    """Whatever a server writes."""
-    wait = read_advice(Headers([("Retry-After", header)]), {"retry_after": hint}, now=1e9).wait
-
-    assert wait is None or 0 <= wait < float("inf")
-
-
-def test_a_number_beyond_all_floats_is_no_advice() -> None:
-    """A body can hold one; it must not end in an OverflowError."""
-    assert read_advice(Headers(), {"retry_after": 10**400}, now=0).wait is None
-
-
-def test_no_advice_is_none_and_not_zero() -> None:
-    """Zero would mean: at once."""
-    assert ServerAdvice(None) == read_advice(Headers(), None, now=0)
 
 
 @pytest.mark.parametrize(
