@@ -10,11 +10,15 @@ async with LeavoClient() as leavo:          # the key comes from LEAVO_API_KEY
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from leavo_async._sansio.limits import RateLimit
+from leavo_async._io.gate import Gate
+from leavo_async._sansio.limits import DailyCap, RateLimit
 from leavo_async._sansio.messages import Headers, Request, Response
+from leavo_async._sansio.priority import Priority
 from leavo_async._sansio.profile import ApiProfile
 from leavo_async._sansio.records import AttemptRecord
 from leavo_async._sansio.retry import RetryPolicy
+from leavo_async._sansio.routes import Route
+from leavo_async._sansio.status import Status
 from leavo_async._sansio.unset import UNSET
 from leavo_async.errors import (
     APIError,
@@ -31,6 +35,7 @@ from leavo_async.errors import (
     OutcomeUnknownError,
     PermissionDeniedError,
     ProtocolError,
+    QuotaExhaustedError,
     RateLimitError,
     ReadError,
     ReadTimeoutError,
@@ -60,7 +65,9 @@ __all__ = [
     "ConflictError",
     "ConnectError",
     "ConnectTimeoutError",
+    "DailyCap",
     "DeadlineError",
+    "Gate",
     "Headers",
     "Lead",
     "LeavoClient",
@@ -70,7 +77,9 @@ __all__ = [
     "OutcomeUnknownError",
     "Pages",
     "PermissionDeniedError",
+    "Priority",
     "ProtocolError",
+    "QuotaExhaustedError",
     "RateLimit",
     "RateLimitError",
     "ReadError",
@@ -80,8 +89,10 @@ __all__ = [
     "ResponseTooLargeError",
     "ResponseValidationError",
     "RetryPolicy",
+    "Route",
     "ServerError",
     "Session",
+    "Status",
     "TLSError",
     "TransportError",
     "UnprocessableError",

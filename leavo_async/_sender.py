@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Literal, TypeVar
 
 import backoff
 
-from leavo_async._io.gate import Gate, HeldError
+from leavo_async._io.gate import Gate
 from leavo_async._io.guard import Guard, Watch
+from leavo_async._io.permit import ExhaustedError, HeldError, LateError, Permit, RefusedError
+from leavo_async._io.slots import Slots
 from leavo_async._io.transport import Transport
 from leavo_async._sansio.messages import Headers, Request, Response
 from leavo_async._sansio.profile import ApiProfile
+from leavo_async._sansio.quotas import read_quotas
 from leavo_async._sansio.read import read
 from leavo_async._sansio.records import AttemptRecord, Observer
 from leavo_async._sansio.retry import HOPELESS, Failure, Retry, RetryPolicy, Settled, Stop
@@ -24,6 +29,7 @@ from leavo_async.errors import (
     DeadlineError,
     LeavoError,
     OutcomeUnknownError,
+    QuotaExhaustedError,
     RateLimitError,
     ReadTimeoutError,
     TransportError,
@@ -46,6 +52,7 @@ class Engine:
 
     profile: ApiProfile
     gate: Gate
+    slots: Slots
     transport: Transport
     watch: Watch
     observers: Sequence[Observer]
@@ -56,12 +63,21 @@ class Engine:
 class Call(Guard):
     """One call under way: its request, its limits of time, and its story so far."""
 
-    __slots__ = ("engine", "first", "history", "phase", "policy", "request", "started", "timeout")
+    __slots__ = ("engine", "first", "history", "permit", "phase", "policy", "request", "started", "timeout")
 
     def __init__(
-        self, engine: Engine, request: Request, policy: RetryPolicy, *, timeout: float, deadline: float | None
+        self,
+        engine: Engine,
+        request: Request,
+        policy: RetryPolicy,
+        *,
+        timeout: float,
+        deadline: float | None,
+        rank: int = 1,
     ) -> None:
+        """rank: its place in PRIORITIES."""
         super().__init__(engine.watch, deadline)
+        self.permit = Permit(engine.slots, request.groups, rank, policy.max_wait)
         self.engine = engine
         self.request = request
         self.policy = policy
@@ -157,17 +173,18 @@ with warnings.catch_warnings():
 
 async def _attempt(call: Call) -> Response:
     call.phase = "queue"
+    gate, left = call.engine.gate, call.left()
     try:
-        await call.engine.gate.acquire(call.policy.max_wait)
-    except HeldError as held:
-        seconds = held.seconds
+        await gate.acquire(call.permit, math.inf if left is None else left)
+    except RefusedError as error:
+        refusal = error
     else:
         try:
             return _outcome(call, await _exchange(call))
         finally:
             # Not before the outcome was judged: a 429 must hold the gate before the next attempt can pass it.
-            call.engine.gate.release()
-    raise call.told(_held(call, seconds))
+            gate.release(call.permit)
+    raise call.told(_refused(call, refusal))
 
 
 def _outcome(call: Call, outcome: Response | Failure) -> Response:
@@ -180,12 +197,41 @@ def _outcome(call: Call, outcome: Response | Failure) -> Response:
     return outcome
 
 
+def _refused(call: Call, refusal: RefusedError) -> LeavoError:
+    """The error for a call that the gate has not let wait."""
+    match refusal:
+        case HeldError(seconds=seconds):
+            return _held(call, seconds)
+        case LateError(estimate=estimate):
+            return _late(call, estimate)
+        case ExhaustedError(reset_at=reset_at):
+            return _exhausted(call, reset_at)
+        case _:
+            raise AssertionError(refusal)
+
+
 def _held(call: Call, seconds: float) -> RateLimitError:
-    """The error for a call that would have to wait longer than its policy allows, because of another's 429."""
+    """It would have to wait longer than its policy allows, because of another's 429."""
     error = RateLimitError(
         f"{call.request}: the key is told to wait {seconds:.0f} s, which would pass max_wait", status=429
     )
     error.retry_after, error.retry_at = seconds, call.engine.wall() + seconds
+    return error
+
+
+def _late(call: Call, estimate: float) -> DeadlineError:
+    error = DeadlineError(
+        f"{call.request}: its turn would come in {estimate:.1f} s, after the deadline; nothing was sent"
+        " (more calls wait for this key than its limit lets through: see session.status())"
+    )
+    error.phase, error.estimate = "queue", estimate
+    return error
+
+
+def _exhausted(call: Call, reset_at: float) -> QuotaExhaustedError:
+    moment = datetime.fromtimestamp(reset_at, UTC).isoformat(timespec="seconds")
+    error = QuotaExhaustedError(f"{call.request}: the daily cap is used up until {moment}; nothing was done")
+    error.reset_at = reset_at
     return error
 
 
@@ -206,23 +252,36 @@ async def _exchange(call: Call) -> Response | Failure:
         return Failure(ReadTimeoutError(f"{call.request}: no complete answer within {call.timeout:g} s"))
     finally:
         call.unbound()
-    return read(engine.profile, call.request, response, now=engine.wall())
+    now = engine.wall()
+    outcome = read(engine.profile, call.request, response, now=now)
+    if isinstance(outcome, Response):
+        engine.gate.accepted(call.permit, read_quotas(outcome.headers, now=now))
+    elif not isinstance(outcome.error, RateLimitError):
+        engine.gate.accepted(call.permit, outcome.advice.quotas)
+    return outcome
 
 
 def _judge(call: Call, failure: Failure) -> Response:
     """Raise TryAgain or the final error, whatever the policy decides."""
+    status = failure.error.status if isinstance(failure.error, APIError) else None
+    if isinstance(failure.error, RateLimitError):
+        failure = _told_to_wait(call, failure)
     error = failure.error
     left = call.left()
     decision = call.policy.decide(call.request, failure, call.history, left=left, draw=call.engine.draw())
-    call.note(error.status if isinstance(error, APIError) else None, error, decision)
-    if isinstance(error, RateLimitError):
-        call.engine.gate.hold(failure.advice.wait or 0.0)  # it is the key's limit: all its calls wait
+    call.note(status, error, decision)
     if isinstance(decision, Retry):
         call.phase = "wait"
         raise TryAgain(decision.delay)
     if isinstance(decision, Settled):
         return Response(204, Headers(), attempts=len(call.history))
     raise call.told(_final(call, error, decision))
+
+
+def _told_to_wait(call: Call, failure: Failure) -> Failure:
+    """Let all calls of the key wait: it is the key's limit. Another failure if it was the daily cap of this one."""
+    reset_at = call.engine.gate.refused(call.permit, failure.advice.wait or 0.0, failure.advice.quotas)
+    return failure if reset_at is None else Failure(_exhausted(call, reset_at))
 
 
 def _final(call: Call, error: LeavoError, stop: Stop) -> LeavoError:

@@ -3,6 +3,7 @@
     LeavoError                    .outcome .attempts .idempotency_key .safe_to_retry .user_message
     ├── ConfigError (ValueError)  refused before any I/O: bad key, http://, bad path, bad argument, wrong loop
     ├── ClosedError               the session was closed before or during the call
+    ├── QuotaExhaustedError       a daily cap is used up; .reset_at
     ├── APIError                  the server's answer: .status .code .details .request_id .response
     │   ├── BadRequestError 400 · UnprocessableError 422
     │   ├── AuthenticationError 401 · PermissionDeniedError 403
@@ -18,7 +19,7 @@
     │   └── ProtocolError         not HTTP, cut short, a redirect
     │       └── ResponseTooLargeError
     ├── OutcomeUnknownError       a write that may have happened and must not be repeated; .because
-    ├── DeadlineError (TimeoutError)  the caller's deadline has passed; .phase: queue | attempt | wait
+    ├── DeadlineError (TimeoutError)  the caller's deadline has passed, or would pass in the queue; .phase .estimate
     └── ResponseValidationError   a 2xx whose shape is not what was promised; .problems
 
 `outcome` tells what happened at the server: "not sent" (nothing was done: the request never left, or it was refused),
@@ -48,6 +49,7 @@ __all__ = [
     "OutcomeUnknownError",
     "PermissionDeniedError",
     "ProtocolError",
+    "QuotaExhaustedError",
     "RateLimitError",
     "ReadError",
     "ReadTimeoutError",
@@ -85,6 +87,16 @@ class ConfigError(LeavoError, ValueError):
 
 class ClosedError(LeavoError):
     """The session was closed before or during the call."""
+
+
+class QuotaExhaustedError(LeavoError):
+    """A daily cap is used up: found by us before anything was sent, or told by the server.
+
+    reset_at: when there is room again, in seconds since the Unix epoch; None if that is not known.
+    """
+
+    user_message = "Today's quota is used up. Please try again tomorrow."
+    reset_at: float | None = None
 
 
 class APIError(LeavoError):
@@ -222,12 +234,15 @@ class OutcomeUnknownError(LeavoError):
 class DeadlineError(LeavoError, TimeoutError):
     """The caller's deadline passed.
 
-    A wait between attempts that would not fit into it is not begun: then the error of the last attempt is raised.
+    A wait that would not fit into it is not begun. Between attempts the error of the last attempt is raised then; in
+    the queue it is this one.
 
     phase: what the call was doing, "queue", "attempt" or "wait".
+    estimate: seconds that it would at least have had to wait in the queue; None if it was not refused for that.
     """
 
     phase: Literal["queue", "attempt", "wait"] = "queue"
+    estimate: float | None = None
     user_message = "This took too long. Please try again later."
 
 

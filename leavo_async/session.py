@@ -16,17 +16,22 @@ from leavo_async import _sender
 from leavo_async._io.aiohttp_transport import AiohttpTransport
 from leavo_async._io.gate import Gate
 from leavo_async._io.guard import Watch
+from leavo_async._io.registry import GATES
+from leavo_async._io.slots import Slots
 from leavo_async._io.transport import Transport
 from leavo_async._sansio.auth import Secret, checked_key
 from leavo_async._sansio.decode import decode, decode_page
 from leavo_async._sansio.encode import checked_base_url, encode
 from leavo_async._sansio.idempotency import Honoured, checked_honoured
-from leavo_async._sansio.limits import RateLimit
+from leavo_async._sansio.limits import Limit
 from leavo_async._sansio.messages import Request, Response
 from leavo_async._sansio.paging import Page
+from leavo_async._sansio.priority import Priority, rank
 from leavo_async._sansio.profile import ApiProfile
 from leavo_async._sansio.records import Observer
 from leavo_async._sansio.retry import RetryPolicy
+from leavo_async._sansio.routes import checked_limits
+from leavo_async._sansio.status import Status
 from leavo_async.errors import ClosedError, ConfigError, LeavoError
 from leavo_async.pagination import Pages
 
@@ -37,13 +42,14 @@ class CallOptions(TypedDict, total=False):
     """What each call may set for itself.
 
     timeout: seconds for one attempt. deadline: seconds for the whole call, queue and waits included.
-    idempotency_key: your own name for a write, 1 to 64 visible ASCII characters. retry: another RetryPolicy.
-    headers: more header fields.
+    idempotency_key: your own name for a write, 1 to 64 visible ASCII characters. priority: "interactive" goes before
+    "normal", the default, and that before "bulk". retry: another RetryPolicy. headers: more header fields.
     """
 
     timeout: float
     deadline: float | None
     idempotency_key: str
+    priority: Priority
     retry: RetryPolicy
     headers: Mapping[str, str]
 
@@ -55,7 +61,8 @@ class SessionOptions(TypedDict, total=False):
     timeout: float
     deadline: float | None
     retry: RetryPolicy | None
-    limits: Sequence[RateLimit] | None
+    limits: Sequence[Limit] | None
+    limiter: Gate | None
     max_in_flight: int
     idempotency: Honoured | None
     observers: Sequence[Observer]
@@ -76,7 +83,9 @@ class Session:
     timeout: seconds that one attempt may take, from permit to last byte.
     deadline: seconds that a whole call may take, queue and waits included; None for no such limit.
     retry: a RetryPolicy, default RetryPolicy().
-    limits: what the key may send, default the profile's; () for no limit.
+    limits: what the key may send, RateLimits and DailyCaps, default the profile's; () for no limit. All sessions of the
+        process with the same key and base_url keep them together.
+    limiter: a Gate of your own instead, with the limits it was made with.
     max_in_flight: attempts at the same time.
     idempotency: what the server does with idempotency keys ("honoured", "ignored", "unknown"), if you know better than
         the profile; "honoured" lets writes be repeated after an unknown outcome.
@@ -104,7 +113,8 @@ class Session:
         timeout: float = 30.0,
         deadline: float | None = None,
         retry: RetryPolicy | None = None,
-        limits: Sequence[RateLimit] | None = None,
+        limits: Sequence[Limit] | None = None,
+        limiter: Gate | None = None,
         max_in_flight: int = 32,
         idempotency: Honoured | None = None,
         observers: Sequence[Observer] = (),
@@ -120,8 +130,11 @@ class Session:
         self._timeout = _seconds("timeout", timeout)
         self._deadline = _deadline(deadline)
         self._retry = retry or RetryPolicy()
-        self._limits = tuple(profile.limits if limits is None else limits)
-        self._slots = _at_least_one("max_in_flight", max_in_flight)
+        if limits is not None and limiter is not None:
+            raise ConfigError("limits and limiter: pass one of them; a Gate has its own limits")
+        self._limits = checked_limits(profile.limits if limits is None else limits, profile.routes)
+        self._limiter = limiter
+        self._max_in_flight = _at_least_one("max_in_flight", max_in_flight)
         self._honoured: Honoured = checked_honoured(idempotency or profile.honoured)
         self._observers = tuple(observers)
         self._transport = transport
@@ -179,6 +192,12 @@ class Session:
 
         return Pages(fetch, self._profile.paging, page_size=page_size, max_items=max_items)
 
+    def status(self) -> Status:
+        """What holds calls back at this moment: tokens, who waits, pauses, limits that were learned. It prints well."""
+        if self._engine is None:
+            return (self._limiter or Gate(self._limits)).status(Slots(self._max_in_flight))
+        return self._engine.gate.status(self._engine.slots)
+
     async def aclose(self) -> None:
         """Close every connection; calls under way end with ClosedError. A second time does nothing more."""
         self._closed = True
@@ -197,7 +216,11 @@ class Session:
         await self.aclose()
 
     def __repr__(self) -> str:
-        state = "closed" if self._closed else "not opened" if self._engine is None else repr(self._engine.gate)
+        engine = self._engine
+        if self._closed or engine is None:
+            state = "closed" if self._closed else "not opened"
+        else:
+            state = f"{engine.slots} {engine.gate}"
         return f"<{type(self).__name__} {self._base_url} {state}>"
 
     def _call(
@@ -213,6 +236,7 @@ class Session:
             idempotency_key=options.get("idempotency_key"),
             honoured=self._honoured,
             new_key=_new_key,
+            routes=self._profile.routes,
         )
         return _sender.Call(
             self._opened(),
@@ -220,6 +244,7 @@ class Session:
             options.get("retry") or self._retry,
             timeout=_seconds("timeout", options["timeout"]) if "timeout" in options else self._timeout,
             deadline=_deadline(options["deadline"]) if "deadline" in options else self._deadline,
+            rank=rank(options.get("priority", "normal")),
         )
 
     def _opened(self) -> _sender.Engine:
@@ -237,9 +262,11 @@ class Session:
         loop = asyncio.get_running_loop()
         # A loop with a clock of its own (testing.VirtualTimeLoop) has it used for everything.
         clock: Callable[[], float] = getattr(loop, "clock", time.monotonic)
+        slots = Slots(self._max_in_flight)
         return _sender.Engine(
             profile=self._profile,
-            gate=Gate(self._limits, self._slots, clock),
+            gate=self._limiter or GATES.join(self._secret, self._base_url, self._limits, slots, clock, self._wall),
+            slots=slots,
             transport=self._transport or self._aiohttp_transport(),
             watch=Watch(loop),
             observers=self._observers,
@@ -261,6 +288,7 @@ async def _answer(call: _sender.Call, decoded: Callable[[Request, Response], T])
 
 
 async def _close(engine: _sender.Engine) -> None:
+    engine.gate.users.discard(engine.slots)
     engine.watch.close()
     await asyncio.sleep(0)  # the calls see it before their connections go
     await engine.transport.aclose()

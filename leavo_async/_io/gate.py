@@ -1,133 +1,312 @@
-"""The gate all attempts of a key pass: in order, at the key's rate, so many at a time."""
+"""The gate all attempts of a key pass: in order, at the key's rate, from every session, thread and event loop."""
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import math
-from collections import deque
-from collections.abc import Callable, Sequence
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from weakref import WeakSet
 
 from leavo_async._io.bucket import Bucket
-from leavo_async._sansio.limits import RateLimit
+from leavo_async._io.counter import Counter
+from leavo_async._io.line import Seat
+from leavo_async._io.pause import Pause
+from leavo_async._io.permit import ExhaustedError, HeldError, LateError, Permit, RefusedError
+from leavo_async._io.queues import Queues
+from leavo_async._io.scopes import Scopes
+from leavo_async._io.slots import Slots
+from leavo_async._sansio.learning import named_limit
+from leavo_async._sansio.limits import DailyCap, Limit, RateLimit
+from leavo_async._sansio.priority import PRIORITIES, place
+from leavo_async._sansio.quotas import Quota
+from leavo_async._sansio.status import Status
 
 # Rounding leaves about 1e-13 of a token missing at the very moment a timer was set for. Waiting for such a crumb would
 # set a timer for "now" again and again, for ever where the clock stands still.
 _CRUMB = 1e-9
-
-
-class HeldError(Exception):
-    """The gate is held for `seconds`, longer than the caller would wait."""
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__()
-        self.seconds = seconds
+# A refusal for longer than this is not about a minute, but about a day.
+_LONG = 300.0
 
 
 class Gate:
-    """Permits in the order they were asked for; each takes a slot and a token of every limit, all at once.
+    """Permits in the order they are asked for; each takes a slot and a token of every limit, all at once.
 
-    Tokens are taken only when a slot is free: a stall of the server so never lets permits pile up and leave in a bunch.
-    limits: the key's limits; () for slots alone. slots: attempts in flight at the most. clock: see Bucket.
+        gate = Gate([RateLimit(100)])
+        async with LeavoClient(limiter=gate) as leavo: ...
+
+    Sessions with the same key share one by themselves; give them one only if several keys share a limit, or if one
+    session is to be apart.
+
+    limits: those of the key and of its groups of routes; () for none. clock: seconds that never run backwards.
+    wall: seconds since the Unix epoch, for daily caps. empty: start without a token, as who has used them is not known.
+
+    Event loops of any thread may use it together. Tokens are taken only when a slot is free: a stall of the server so
+    never lets permits pile up and leave in a bunch.
     """
 
-    def __init__(self, limits: Sequence[RateLimit], slots: int, clock: Callable[[], float]) -> None:
-        self._buckets = [Bucket(limit, clock) for limit in limits]
-        self._free = slots
-        self._slots = slots
-        self._clock = clock
-        self._held_until = 0.0  # 0.0: no hold
-        self._queue: deque[tuple[asyncio.Future[None], float]] = deque()  # permit, patience
-        self._timer: asyncio.TimerHandle | None = None
+    def __init__(
+        self,
+        limits: Iterable[Limit] = (),
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+        empty: bool = False,
+    ) -> None:
+        self.now = clock
+        self._wall = wall
+        self._pause = Pause(clock)
+        self._buckets: dict[RateLimit, Bucket] = {}
+        self._counters: dict[DailyCap, Counter] = {}
+        self._limits: tuple[Limit, ...] = ()
+        self._scopes: dict[tuple[str, ...], Scopes] = {}
+        self._queues = Queues(self)
+        self._numbers = itertools.count(1)
+        self.users: WeakSet[Slots] = WeakSet()  # the sessions that share it, for the registry
+        # Reentrant, because a finalizer that the garbage collector runs in between may release a slot.
+        self._lock = threading.RLock()
+        self.change(limits, empty=empty)
 
-    async def acquire(self, patience: float = math.inf) -> None:
-        """Wait for a permit; the caller gives the slot back with `release`.
+    # What a call does
 
-        Raises HeldError, at once, when a hold will last longer than `patience` seconds.
+    async def acquire(self, permit: Permit, left: float = math.inf) -> None:
+        """Wait until the permit is granted; the caller gives its slot back with `release`.
+
+        left: seconds until the caller's deadline. Raises, each as soon as it is known: HeldError if a hold will outlast
+        its patience, LateError if its turn will come after the deadline, ExhaustedError if a daily cap is used up.
         """
-        if not self._queue and self._free and not self._delay():
-            self._take()
-        elif (held := self.held()) > patience:
-            raise HeldError(held)
-        else:
-            await self._wait(patience)
+        permit.seq = permit.seq or next(self._numbers)
+        with self._lock:
+            if self._queues.is_empty and not self.delay(permit):
+                self._grant_at_once(permit)
+                return
+            self._queue(permit, left)
+        await self._granted(permit)
 
-    def release(self) -> None:
+    def release(self, permit: Permit) -> None:
         """Give the slot back, when the attempt has ended."""
-        self._free += 1
-        if self._queue:
-            self._pump()
+        with self._lock:
+            permit.slots.free += 1
+            if permit.is_probe:
+                self._settle(permit, accepted=False)
+            if not self._queues.is_empty:
+                self._queues.pump()
+
+    def accepted(self, permit: Permit, quotas: Sequence[Quota] = ()) -> None:
+        """The server has answered with anything but a 429. quotas: what its headers tell of its limits."""
+        if permit.is_probe or quotas:
+            with self._lock:
+                if permit.is_probe:
+                    self._settle(permit, accepted=True)
+                if quotas and permit.granted_at >= self._pause.since:  # else it is older than what we know
+                    self._heed(permit, quotas)
+
+    def refused(self, permit: Permit, wait: float, quotas: Sequence[Quota] = ()) -> float | None:
+        """The server has answered with a 429: all calls of the key pause for `wait` seconds, and the rate comes down.
+
+        But more than five minutes, for a call with a daily cap of its own, are about the day and close this cap alone.
+        Then the moment is returned when it has room again, in seconds since the Unix epoch; otherwise None.
+        """
+        with self._lock:
+            capped = [counter for counter in self._scopes_of(permit.groups).counters if counter.cap.group is not None]
+            if capped and wait > _LONG:
+                for counter in capped:
+                    counter.close(wait)
+                return self._wall() + wait
+            if not permit.is_probe:
+                self._learn(permit, quotas)
+            self.hold(wait)
+            return None
+
+    # What may change
 
     def hold(self, seconds: float) -> None:
         """No permit for anybody for so many seconds; a longer hold that stands already stays."""
-        self._held_until = max(self._held_until, self._clock() + seconds)
-        held = self.held()
-        for permit, patience in self._queue:
-            if held > patience and not permit.done():
-                permit.set_exception(HeldError(held))
+        with self._lock:
+            self._pause.hold(seconds)
+            if not self._queues.is_empty:
+                self._queues.recheck()
+
+    def change(self, limits: Iterable[Limit], *, empty: bool = True) -> None:
+        """Keep these limits from now on, also for those who wait already. empty: new ones start without a token.
+
+        The counts of daily caps go on, also while they are not kept.
+        """
+        with self._lock:
+            self._limits = tuple(dict.fromkeys(limits))
+            rates = [limit for limit in self._limits if isinstance(limit, RateLimit)]
+            self._buckets = {limit: self._buckets.get(limit) or Bucket(limit, self.now, empty=empty) for limit in rates}
+            for limit in self._limits:
+                if isinstance(limit, DailyCap) and limit not in self._counters:
+                    self._counters[limit] = Counter(limit, self._wall)
+            self._scopes.clear()
+            if not self._queues.is_empty:
+                self._queues.pump()
+
+    # What can be seen
+
+    @property
+    def limits(self) -> tuple[Limit, ...]:
+        """All that it keeps."""
+        return self._limits
 
     def held(self) -> float:
         """Seconds until the hold ends; 0.0 without one."""
-        return max(0.0, self._held_until - self._clock()) if self._held_until else 0.0
+        return self._pause.held()
 
-    async def _wait(self, patience: float) -> None:
-        permit: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._queue.append((permit, patience))
-        self._pump()
-        try:
-            await permit
-        except asyncio.CancelledError:
-            if not permit.cancelled() and permit.exception() is None:
-                self._give_back()  # granted, but the caller was cancelled before it could use it
-            self._pump()
-            raise
+    def estimate(self, permit: Permit) -> float:
+        """Seconds until a call like this would be granted if it came now, at least; slots aside."""
+        with self._lock:
+            scopes = self._scopes_of(permit.groups)
+            return max(self.held(), scopes.delay(1 + self._ahead(permit, scopes)))
 
-    def _pump(self) -> None:
-        """Grant what can be granted, and set the timer for the next."""
-        while self._queue:
-            if self._queue[0][0].done():
-                self._queue.popleft()  # its caller was cancelled, or would not wait
-            elif not self._free:
-                return  # the next release comes here again
-            elif delay := self._delay():
-                self._arm(delay)
-                return
-            else:
-                self._take()
-                self._queue.popleft()[0].set_result(None)
+    def is_fresh(self) -> bool:
+        """Whether it equals a new one: nobody waits, nothing is used, held or learned."""
+        with self._lock:
+            unused = all(bucket.is_fresh() for bucket in self._buckets.values())
+            uncounted = all(counter.is_fresh() for counter in self._counters.values())
+            return self._queues.is_empty and self._pause.is_open and unused and uncounted
 
-    def _arm(self, delay: float) -> None:
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(delay, self._on_timer)
-
-    def _on_timer(self) -> None:
-        self._timer = None
-        self._pump()
-
-    def _delay(self) -> float:
-        """Seconds until the next permit, slots aside."""
-        delay = self.held()
-        for bucket in self._buckets:
-            if (needed := bucket.delay()) > delay:
-                delay = needed
-        return delay if delay > _CRUMB else 0.0
-
-    def _take(self) -> None:
-        self._free -= 1
-        self._held_until = 0.0  # it is over: the clock need not be asked about it again
-        for bucket in self._buckets:
-            bucket.take()
-
-    def _give_back(self) -> None:
-        self._free += 1
-        for bucket in self._buckets:
-            bucket.give_back()
+    def status(self, slots: Slots) -> Status:
+        """All that can hold a call back. slots: those of the session that asks."""
+        with self._lock:
+            waiting = dict.fromkeys(PRIORITIES, 0)
+            for line in self._queues.lines():
+                waiting[PRIORITIES[line.rank]] += line.waiting
+            return Status(
+                rates=tuple(bucket.status() for bucket in self._buckets.values()),
+                caps=tuple(counter.status() for counter in self._kept_counters()),
+                waiting=waiting,
+                held=self.held(),
+                probing=self._pause.probing,
+                in_flight=slots.used,
+                max_in_flight=slots.size,
+            )
 
     def __repr__(self) -> str:
         held = self.held()
         parts = [
-            *(repr(bucket) for bucket in self._buckets),
-            f"{self._slots - self._free} of {self._slots} slots used",
-            f"{len(self._queue)} waiting",
-            *([f"held for {held:.1f} s"] if held > 0 else []),
+            *(str(bucket.status()) for bucket in self._buckets.values()),
+            *(str(counter.status()) for counter in self._kept_counters()),
+            f"{sum(line.waiting for line in self._queues.lines())} waiting",
+            *([f"held for {held:.1f} s"] if held else ["probing"] if self._pause.probing else []),
         ]
         return f"<Gate {', '.join(parts)}>"
+
+    # What the queues ask, under the lock
+
+    def delay(self, permit: Permit) -> float:
+        """Seconds until one like this could go if it were the first; inf if only a release can tell."""
+        if not permit.slots.free:
+            return math.inf
+        delay = max(self._pause.delay(), self._scopes_of(permit.groups).delay())
+        return delay if delay > _CRUMB else 0.0
+
+    def refusal(self, permit: Permit) -> RefusedError | None:
+        """Why a call should not wait any longer; None if it should."""
+        scopes = self._scopes_of(permit.groups)
+        if scopes.counters and (reset_at := scopes.reset_at()) is not None:
+            return ExhaustedError(reset_at)
+        held = self.held()
+        if held > permit.patience:
+            return HeldError(held)
+        return LateError(held) if held and self.now() + held > permit.deadline else None
+
+    def grant(self, permit: Permit) -> None:
+        """Take all that it needs."""
+        permit.taken = scopes = self._scopes_of(permit.groups)
+        scopes.take()
+        permit.slots.free -= 1
+        permit.granted_at = self.now()
+        permit.is_probe = self._pause.take()
+        if scopes.counters and not self._queues.is_empty and scopes.reset_at() is not None:
+            self._queues.recheck()
+
+    def wake(self, seat: Seat) -> None:
+        """Let the loop of this seat, which is the running one, look at its calls."""
+        with self._lock:
+            self._queues.arrived(seat)
+
+    # How it is done
+
+    def _grant_at_once(self, permit: Permit) -> None:
+        if refusal := self.refusal(permit):
+            raise refusal
+        self.grant(permit)
+
+    def _queue(self, permit: Permit, left: float) -> None:
+        permit.deadline = self.now() + left
+        if refusal := self.refusal(permit):
+            raise refusal
+        if left < math.inf and (estimate := self.estimate(permit)) > left:
+            raise LateError(estimate)
+        permit.taken = None
+        self._queues.add(permit)
+        self._queues.pump()
+
+    async def _granted(self, permit: Permit) -> None:
+        assert permit.future is not None
+        try:
+            refusal = await permit.future
+        except asyncio.CancelledError:
+            with self._lock:
+                self._withdraw(permit)
+            raise
+        if refusal is not None:
+            raise refusal
+
+    def _withdraw(self, permit: Permit) -> None:
+        """The caller has gone: give back what it was granted, and let others go."""
+        assert permit.future is not None
+        if permit.taken is not None:
+            permit.taken.give_back()
+            self.release(permit)
+        elif permit.future.cancelled():
+            self._queues.cancelled(permit)
+            self._queues.pump()
+
+    def _scopes_of(self, groups: tuple[str, ...]) -> Scopes:
+        scopes = self._scopes.get(groups)
+        if scopes is None:
+            scopes = self._scopes[groups] = Scopes.of(self._buckets.values(), self._kept_counters(), groups)
+        return scopes
+
+    def _kept_counters(self) -> list[Counter]:
+        return [counter for cap, counter in self._counters.items() if cap in self._limits]
+
+    def _ahead(self, permit: Permit, scopes: Scopes) -> int:
+        """How many will certainly go before it: those held up by nothing that does not hold it up as well."""
+        mine = set(scopes.buckets)
+        lines = [
+            line
+            for line in self._queues.lines()
+            if line.slots.free and mine.issuperset(self._scopes_of(line.groups).buckets)
+        ]
+        higher = sum(line.waiting for line in lines if line.rank < permit.rank)
+        same = sum(line.waiting for line in lines if line.rank == permit.rank)
+        return place(higher, same)
+
+    def _settle(self, permit: Permit, *, accepted: bool) -> None:
+        permit.is_probe = False
+        self._pause.settle(accepted=accepted)
+
+    def _learn(self, permit: Permit, quotas: Sequence[Quota]) -> None:
+        """Take the rate down to what the headers name, or else by a step."""
+        for bucket in self._scopes_of(permit.groups).own:
+            named = named_limit(bucket.limit, quotas, believed=True)
+            if named is not None and named.rate < bucket.limit.rate:
+                bucket.told(named)
+            else:
+                bucket.refused(permit.granted_at)
+
+    def _heed(self, permit: Permit, quotas: Sequence[Quota]) -> None:
+        """Pause if the server has nothing left; go down to the limit it names, or back to ours."""
+        spent = [quota.reset for quota in quotas if quota.remaining == 0 and quota.reset]
+        for bucket in self._scopes_of(permit.groups).own:
+            named = named_limit(bucket.limit, quotas, believed=bool(spent) or bucket.is_told)
+            if named is not None:
+                bucket.told(named)
+        if spent:
+            self.hold(max(spent))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
@@ -11,6 +11,7 @@ from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from leavo_async._sansio.idempotency import Honoured, checked_idempotency_key, is_write, may_repeat
 from leavo_async._sansio.messages import Request
+from leavo_async._sansio.routes import Route, groups_of
 from leavo_async.errors import ConfigError
 
 _METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
@@ -34,11 +35,13 @@ def encode(
     idempotency_key: str | None = None,
     honoured: Honoured = "unknown",
     new_key: Callable[[], str],
+    routes: Sequence[Route] = (),
 ) -> Request:
     """The request of one call, the same for all its attempts.
 
     path: starts with "/", its segments already quoted (see `segment`). params: None values are left out, lists repeat
-    the name. json: anything pydantic can write. Raises ConfigError for whatever cannot be sent.
+    the name. json: anything pydantic can write. routes: those of the profile. Raises ConfigError for whatever cannot be
+    sent.
     """
     sent = _checked_headers(headers) if headers else {}
     body = None if json is None else _json_bytes(json)
@@ -48,7 +51,8 @@ def encode(
     if key is not None:
         sent["Idempotency-Key"] = key
     url = f"{base_url}{checked_path(path)}{_query(params)}"
-    return Request(_checked_method(method), path, url, sent, body, key, may_repeat(method, honoured))
+    groups = groups_of(routes, method, path) if routes else ()
+    return Request(_checked_method(method), path, url, sent, body, key, may_repeat(method, honoured), groups)
 
 
 def checked_base_url(url: str, *, loopback_http: bool) -> str:

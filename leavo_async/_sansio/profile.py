@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from leavo_async._sansio.auth import Bearer
 from leavo_async._sansio.idempotency import Honoured
-from leavo_async._sansio.limits import RateLimit
+from leavo_async._sansio.limits import Limit
 from leavo_async._sansio.paging import Offset
+from leavo_async._sansio.routes import Route
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,8 @@ class ApiProfile:
 
     base_url: scheme and host, without a path.
     key_variable: the environment variable that holds the key.
-    limits: what each key may send; () if the API has no limit.
+    limits: what each key may send, and what groups of routes may on top of it; () if the API has no limit.
+    routes: the routes that have something of their own; a call is the first of them that fits.
     honoured: what the server does with idempotency keys.
     wait_after_429: seconds to wait when a 429 does not say how long.
     envelope: names that may stand beside `data` where an answer is wrapped in {"data": …}.
@@ -27,8 +29,9 @@ class ApiProfile:
     base_url: str
     key_variable: str
     auth: Bearer
-    limits: tuple[RateLimit, ...]
+    limits: tuple[Limit, ...]
     paging: Offset
+    routes: tuple[Route, ...] = ()
     honoured: Honoured = "unknown"
     wait_after_429: float = 60.0
     envelope: frozenset[str] = frozenset({"success", "pagination", "message"})

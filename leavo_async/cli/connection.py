@@ -33,7 +33,8 @@ class Connection:
     @property
     def rate_limit(self) -> RateLimit:
         """What the key may send."""
-        return LEAVO.limits[0] if self.limit is None else RateLimit(self.limit)
+        leavo = next(limit for limit in LEAVO.limits if isinstance(limit, RateLimit))
+        return leavo if self.limit is None else RateLimit(self.limit)
 
     @property
     def demo_limit(self) -> RateLimit:

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 
+import pytest
 import pytest_asyncio
 
 from leavo_async import LeavoClient
+from leavo_async._io.registry import GATES
 from leavo_async.sandbox import Sandbox
+
+
+@pytest.fixture(autouse=True)
+def leavo_gates() -> Iterator[None]:
+    """No test waits for what another one has sent: each begins with its own limits, none of them used."""
+    GATES.clear()
+    yield
+    GATES.clear()
 
 
 @pytest_asyncio.fixture

@@ -8,12 +8,7 @@ from hypothesis import strategies as st
 from leavo_async import RateLimit
 from leavo_async._io.bucket import Bucket
 
-
-class Clock:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
+from .gates import Clock
 
 
 def used_once(limit: RateLimit, clock: Clock) -> Bucket:
@@ -69,7 +64,28 @@ def test_the_bucket_shows_its_tokens(clock: Clock) -> None:
     """In repr, for whoever wonders why nothing moves."""
     bucket = used_once(RateLimit(100), clock)
 
-    assert repr(bucket) == "<Bucket 0.5 of 1.5 tokens>"
+    assert repr(bucket) == "<Bucket 100 requests a minute: 0.5 tokens, 97.9 a minute>"
+
+
+def test_a_hundred_thousand_tokens_do_not_drift(clock: Clock) -> None:
+    """Rounding does not add up, at odd rates."""
+    odd = RateLimit(100, 61, 0.3)
+    bucket, start = Bucket(odd, clock), clock.now
+    for _ in range(100_000):
+        clock.now += bucket.delay()
+        bucket.take()
+
+    assert clock.now - start == pytest.approx((100_000 - odd.burst) / odd.rate, abs=1 / odd.rate)
+
+
+def test_a_clock_that_steps_back_gives_nobody_more(clock: Clock) -> None:
+    """It costs time, never a request too many, and heals when the time is back."""
+    bucket = used_once(RateLimit(100), clock)
+    missing = bucket.delay()
+    clock.now -= 3600
+    assert bucket.delay() == pytest.approx(3600 + missing)
+    clock.now += 3600
+    assert bucket.delay() == pytest.approx(missing)
 
 
 @given(st.integers(2, 1000), st.lists(st.floats(0, 3), max_size=50))

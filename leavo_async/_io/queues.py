@@ -1,0 +1,224 @@
+"""Who waits at a gate, in which order they go, and when each event loop must look again."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+from collections.abc import Iterator
+from typing import Protocol
+
+from leavo_async._io.line import Key, Line, Seat
+from leavo_async._io.permit import Permit, RefusedError
+from leavo_async._sansio.priority import EVERY
+
+# So long a call of another loop that could go, and does not, keeps the others back: its loop may be blocked.
+_COURTESY = 0.05
+# Two loops that wake each other for less than this would do nothing else.
+_NEAR = 0.001
+
+
+class Door(Protocol):
+    """What the queues ask the gate. All of it is called under the gate's lock."""
+
+    def now(self) -> float:
+        """The gate's clock."""
+        ...
+
+    def delay(self, permit: Permit) -> float:
+        """Seconds until one like this could go if it were the first; inf if only a release can tell."""
+        ...
+
+    def grant(self, permit: Permit) -> None:
+        """Take all that it needs."""
+        ...
+
+    def refusal(self, permit: Permit) -> RefusedError | None:
+        """Why it should not wait any longer; None if it should."""
+        ...
+
+    def wake(self, seat: Seat) -> None:
+        """Take the lock, and let this loop look at its calls."""
+        ...
+
+
+class Queues:
+    """Calls in lines, and a seat for each event loop that has some.
+
+    A loop grants to its own calls only: a permit granted to a loop that is blocked would be used late, and then in a
+    bunch. So a loop tells another one when that one's turn comes, unless its timer is set for that moment already.
+    """
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+        self._lines: dict[Key, Line] = {}
+        self._seats: dict[asyncio.AbstractEventLoop, Seat] = {}
+        self._passed_over = 0  # permits granted in a row while somebody of a lower priority waited
+        self._pumping = self._changed = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody waits."""
+        return not self._lines
+
+    def add(self, permit: Permit) -> None:
+        """Let it wait, on the running loop; its future tells when it is granted or refused."""
+        loop = asyncio.get_running_loop()
+        permit.future = loop.create_future()
+        seat = self._seats.get(loop) or self._seats.setdefault(loop, Seat(loop))
+        key = (loop, permit.slots, permit.groups, permit.rank)
+        line = self._lines.get(key) or self._lines.setdefault(key, Line(key, seat))
+        line.add(permit)
+
+    def cancelled(self, permit: Permit) -> None:
+        """It waits no longer."""
+        line = self._lines.get((asyncio.get_running_loop(), permit.slots, permit.groups, permit.rank))
+        if line is not None:
+            line.cancelled(permit)
+
+    def lines(self) -> Iterator[Line]:
+        """All lines, in no order."""
+        return iter(self._lines.values())
+
+    def pump(self) -> None:
+        """Grant what this loop may grant now, and see that each loop looks again when its next call is due."""
+        self._changed = True
+        if self._pumping:
+            return  # a finalizer came in between; the pump that runs will see what it has changed
+        self._pumping = True
+        try:
+            seat = self._here()
+            while self._lines and self._changed:
+                self._changed = False
+                self._pass(seat)
+        finally:
+            self._pumping = False
+
+    def recheck(self) -> None:
+        """Refuse those who would not wait any longer, each on its own loop."""
+        here = self._here()
+        for seat in self._seats.values():
+            seat.recheck = True
+            if seat is not here:
+                self._tell(seat)
+        self.pump()
+
+    def arrived(self, seat: Seat) -> None:
+        """This loop has come to look, by its timer or because another loop has told it."""
+        if seat.timer is not None:
+            seat.timer.cancel()
+            seat.timer = None
+        seat.armed = math.inf
+        self.pump()
+
+    def _here(self) -> Seat | None:
+        """The seat of the running loop, which is awake."""
+        try:
+            seat = self._seats.get(asyncio.get_running_loop())
+        except RuntimeError:  # a finalizer, where no loop runs
+            return None
+        if seat is not None:
+            seat.due_since = None
+        return seat
+
+    def _pass(self, seat: Seat | None) -> None:
+        """Look at the head of each line once, in order; grant the first of this loop's that can go."""
+        if seat is not None and seat.recheck:
+            self._refuse_the_impatient(seat)
+        wake, reserved = math.inf, False
+        ready: Line | None = None
+        for line, delay in self._in_order():
+            if line.seat is not seat:
+                courtesy = self._mind(line.seat, delay)
+                reserved = reserved or courtesy > 0
+                wake = min(wake, courtesy or math.inf)
+            elif delay:
+                # Also behind a head that is blocked: that one may be blocked for longer, by a limit of its own.
+                wake = min(wake, delay)
+            elif not reserved:
+                ready = line
+                break
+        if ready is not None:
+            self._let_go(ready)
+        elif seat is not None:
+            self._arm(seat, wake)
+
+    def _in_order(self) -> list[tuple[Line, float]]:
+        """Each line with the delay of its head: by rank, then by number; every fifth time a lower rank goes ahead."""
+        heads = [(line.rank, head.seq, line, self._door.delay(head)) for line, head in self._heads()]
+        if len(heads) > 1:
+            heads.sort(key=lambda head: head[:2])
+            if self._passed_over >= EVERY - 1:
+                _favour_the_lower(heads)
+        return [(line, delay) for _, _, line, delay in heads]
+
+    def _heads(self) -> list[tuple[Line, Permit]]:
+        if len(self._seats) > 1:
+            self._drop_closed_loops()
+        heads = [(key, line, line.head()) for key, line in self._lines.items()]
+        for key, _, head in heads:
+            if head is None:
+                del self._lines[key]
+        return [(line, head) for _, line, head in heads if head is not None]
+
+    def _drop_closed_loops(self) -> None:
+        """Whoever waited there will never come back."""
+        for loop in [loop for loop in self._seats if loop.is_closed()]:
+            del self._seats[loop]
+            for key in [key for key in self._lines if key[0] is loop]:
+                del self._lines[key]
+
+    def _let_go(self, line: Line) -> None:
+        """Grant to the head of a line, or refuse it if it must not wait any longer."""
+        permit = line.pop()
+        if line.head() is None:
+            del self._lines[line.key]
+        self._changed = True
+        assert permit.future is not None
+        refusal = self._door.refusal(permit)
+        if refusal is None:
+            self._door.grant(permit)
+            lower_waits = any(other.rank > line.rank and other.waiting for other in self._lines.values())
+            self._passed_over = self._passed_over + 1 if lower_waits and self._passed_over < EVERY - 1 else 0
+        permit.future.set_result(refusal)
+
+    def _mind(self, seat: Seat, delay: float) -> float:
+        """Look after a call of another loop. Seconds that it keeps those behind it back; 0.0 if it does not."""
+        now = self._door.now()
+        if now + delay < seat.armed - _NEAR:
+            self._tell(seat)
+        if delay:
+            return 0.0
+        if seat.due_since is None:
+            seat.due_since = now
+        return max(0.0, _COURTESY - (now - seat.due_since))
+
+    def _tell(self, seat: Seat) -> None:
+        seat.armed = self._door.now()
+        with contextlib.suppress(RuntimeError):  # its loop has been closed just now
+            seat.loop.call_soon_threadsafe(self._door.wake, seat)
+
+    def _arm(self, seat: Seat, delay: float) -> None:
+        moment = self._door.now() + delay
+        if moment < seat.armed:
+            if seat.timer is not None:
+                seat.timer.cancel()
+            seat.armed = moment
+            seat.timer = seat.loop.call_later(delay, self._door.wake, seat)
+
+    def _refuse_the_impatient(self, seat: Seat) -> None:
+        seat.recheck = False
+        for line in self._lines.values():
+            for permit in line.permits() if line.seat is seat else ():
+                if refusal := self._door.refusal(permit):
+                    line.refuse(permit, refusal)
+
+
+def _favour_the_lower(heads: list[tuple[int, int, Line, float]]) -> None:
+    """Of those who can go, put the oldest of a lower rank than the first before all others."""
+    due = [head for head in heads if not head[3]]
+    lower = [head for head in due if head[0] > due[0][0]]
+    if lower:
+        oldest = min(lower, key=lambda head: head[1])
+        heads.remove(oldest)
+        heads.insert(0, oldest)

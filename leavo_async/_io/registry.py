@@ -1,0 +1,106 @@
+"""One gate for each key in the process: the one piece of global state, on purpose.
+
+A limit belongs to the key, not to the session that happens to use it: a notebook cell that is run again, a second
+client in the same web app and a thread with a loop of its own all draw on the same allowance.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import os
+import threading
+import warnings
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+
+from leavo_async._io.gate import Gate
+from leavo_async._io.slots import Slots
+from leavo_async._sansio.auth import Secret
+from leavo_async._sansio.limits import Limit
+
+Key = tuple[str, Callable[[], float]]
+
+
+class Registry:
+    """Gates by a digest of key and base URL, never by the key itself, and by the clock they read."""
+
+    def __init__(self) -> None:
+        self._gates: OrderedDict[Key, Gate] = OrderedDict()
+        self._lock = threading.Lock()
+        self._after_fork = False
+
+    def join(
+        self,
+        secret: Secret,
+        base_url: str,
+        limits: Sequence[Limit],
+        slots: Slots,
+        clock: Callable[[], float],
+        wall: Callable[[], float],
+    ) -> Gate:
+        """The gate of this key, kept until nobody uses it any more and it equals a new one.
+
+        slots: those of the session that joins. If others use the gate with other limits, all of them hold, so the
+        lowest, and a warning tells.
+        """
+        key = (_digest(secret, base_url), clock)
+        with self._lock:
+            self._drop_idle()
+            gate = self._gates.get(key)
+            if gate is None:
+                gate = self._gates[key] = Gate(limits, clock=clock, wall=wall, empty=self._after_fork)
+            elif set(gate.limits) != set(limits):
+                _agree(gate, limits)
+            gate.users.add(slots)
+        return gate
+
+    def clear(self) -> None:
+        """Forget all gates. For tests: a session that is open keeps the one it has."""
+        with self._lock:
+            self._gates.clear()
+
+    def forked(self) -> None:
+        """In the child: what the parent has used is not known, so gates start without a token."""
+        self._lock = threading.Lock()  # another thread may have held it, and that thread is not here
+        self._gates = OrderedDict()
+        self._after_fork = True
+
+    def __len__(self) -> int:
+        return len(self._gates)
+
+    def _drop_idle(self) -> None:
+        """Drop gates that nobody would miss. Two looks for each newcomer keep up, however many keys there are."""
+        for key in list(itertools.islice(self._gates, 2)):
+            gate = self._gates[key]
+            if not gate.users and gate.is_fresh():
+                del self._gates[key]
+            else:
+                self._gates.move_to_end(key)
+
+
+def _agree(gate: Gate, limits: Sequence[Limit]) -> None:
+    """The limits of all who use the gate."""
+    if gate.users:
+        _warn(gate, limits)
+        gate.change([*gate.limits, *limits])
+    else:
+        gate.change(limits, empty=not gate.is_fresh())
+
+
+def _digest(secret: Secret, base_url: str) -> str:
+    return hashlib.sha256(f"{base_url}\n{secret.reveal()}".encode()).hexdigest()
+
+
+def _warn(gate: Gate, limits: Sequence[Limit]) -> None:
+    here, there = (", ".join(sorted(map(str, some))) or "no limit" for some in (limits, gate.limits))
+    warnings.warn(
+        f"a session names other limits ({here}) than those this process keeps for the same key ({there}): the lower "
+        "ones hold. Name the same limits everywhere, or pass limiter=Gate([...]) to be apart",
+        stacklevel=6,
+    )
+
+
+GATES = Registry()
+if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
+    os.register_at_fork(after_in_child=GATES.forked)
