@@ -40,7 +40,7 @@ class LeavoClient(Session):
 
 
 class LeadsResource:
-    """Leads. Every method takes the CallOptions as well: timeout, deadline, idempotency_key, priority, retry, headers."""
+    """Leads. Each method takes the CallOptions: timeout, deadline, idempotency_key, priority, retry, headers."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
