@@ -13,9 +13,23 @@ from blockbuster import BlockBuster, blockbuster_ctx
 
 pytest_plugins = ["leavo_async.testing.pytest_plugin"]
 
+# Of the torture tests, a plain run has every so-manieth: always the same ones.
+TORTURE_SLICE = 50
+
 # Time limits belong to pytest-timeout; in CI the examples are the same each time.
 hypothesis.settings.register_profile("suite", deadline=None, derandomize="CI" in os.environ)
 hypothesis.settings.load_profile("suite")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """`pytest -m torture` runs all of the torture tests, `pytest` a slice of them, none of which needs a quiet machine."""
+    if "torture" in config.getoption("-m"):
+        return
+    torture = {item: mark for item in items if (mark := item.get_closest_marker("torture"))}
+    virtual = [item for item, mark in torture.items() if not mark.kwargs.get("real_time")]
+    left_out = torture.keys() - set(virtual[::TORTURE_SLICE])
+    config.hook.pytest_deselected(items=[item for item in torture if item in left_out])
+    items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.fixture(autouse=True)

@@ -166,9 +166,7 @@ async def test_a_deadline_that_would_pass_in_the_queue_is_told_at_once() -> None
     made, transport = session()
     waiting = [asyncio.create_task(made.request("GET", "/x")) for _ in range(20)]
     await asyncio.sleep(0)
-    with pytest.raises(
-        DeadlineError, match=r"its turn would come in 20\.0 s, after the deadline; nothing"
-    ) as late:
+    with pytest.raises(DeadlineError, match=r"its turn would come in 20\.0 s, after the deadline; nothing") as late:
         await made.request("GET", "/late", deadline=5)
 
     assert (late.value.phase, late.value.estimate, late.value.outcome) == (
