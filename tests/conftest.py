@@ -22,7 +22,7 @@ hypothesis.settings.load_profile("suite")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """`pytest -m torture` runs all of the torture tests, `pytest` a slice of them, none of which needs a quiet machine."""
+    """`pytest -m torture` runs all of the torture tests, `pytest` a slice of those that do not need a quiet machine."""
     if "torture" in config.getoption("-m"):
         return
     torture = {item: mark for item in items if (mark := item.get_closest_marker("torture"))}

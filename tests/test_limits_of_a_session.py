@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import time
 from typing import Any
 
 import pytest
@@ -287,3 +289,14 @@ async def test_the_status_shows_what_was_learned() -> None:
     (limit, _) = made.status().rates
     assert limit.learned == pytest.approx(0.85)
     assert "49.7 a minute, 85% of it after refusals" in str(made.status())
+
+
+@pytest.mark.asyncio
+async def test_a_wall_clock_that_jumps_has_no_effect(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody sets the clock, again and again, by an hour: the limit is about time that passes."""
+    jumps = itertools.count(2_000_000_000, 3600)
+    monkeypatch.setattr(time, "time", lambda: float(next(jumps)))
+    made, transport = session(limits=[RateLimit(30, 1, 0)])
+    await asyncio.gather(*(made.request("GET", "/x") for _ in range(4)))
+
+    assert transport.moments[-1] - transport.moments[0] >= 2.5 / RateLimit(30, 1, 0).rate - 0.002

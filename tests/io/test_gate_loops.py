@@ -97,6 +97,23 @@ def test_a_blocked_loop_does_not_stop_the_others() -> None:
     assert pace(used) >= 0.7 * FAST.rate
 
 
+def test_a_loop_that_does_not_run_is_granted_nothing() -> None:
+    """Its permits would all be used in the moment when it runs again; the others go on without it meanwhile."""
+    gate, slots, used = Gate([FAST]), Slots(1000), list[tuple[float, int]]()
+    stopped = asyncio.new_event_loop()
+    stopped.run_until_complete(gate.acquire(permit(slots)))
+    tasks = [stopped.create_task(gate.acquire(permit(slots))) for _ in range(20)]
+    stopped.run_until_complete(asyncio.sleep(0))
+    work(gate, 0.5, used, 0)
+    assert slots.used == 1
+    assert len(used) >= 0.6 * (0.5 - 0.05) * FAST.rate
+    stopped.run_until_complete(asyncio.sleep(0.02))
+
+    assert slots.used <= 1 + FAST.burst + 0.02 * FAST.rate + STALL * FAST.rate
+    stopped.run_until_complete(asyncio.gather(*tasks))
+    stopped.close()
+
+
 def test_a_pause_is_for_all_loops() -> None:
     """Also for those of other threads that wait already: who has no patience for it hears of it there."""
     gate, ended = Gate([RateLimit(10, 1000, 0)]), []

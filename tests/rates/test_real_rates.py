@@ -25,11 +25,10 @@ async def test_no_429_and_97_percent_of_the_limit_over_sockets(
     model: str, limit: RateLimit, record_property: pytest.RecordProperty
 ) -> None:
     """Three windows, with work waiting all the time."""
-    async with Sandbox(limit=lambda: MODELS[model](limit.requests, limit.per, time.monotonic() % limit.per)) as sandbox:
-        async with LeavoClient(
-            sandbox.key, base_url=sandbox.url, allow_insecure_loopback=True, limits=[limit]
-        ) as leavo:
-            await saturate(leavo, WINDOWS * limit.per)
+    phase = time.monotonic() % limit.per
+    sandbox = Sandbox(limit=lambda: MODELS[model](limit.requests, limit.per, phase))
+    async with sandbox, client(sandbox, limit) as leavo:
+        await saturate(leavo, WINDOWS * limit.per)
     admitted = sum(entry.admitted for entry in sandbox.ledger.requests)
     refused = len(sandbox.ledger.requests) - admitted
     share = admitted / (limit.requests * WINDOWS)
@@ -39,6 +38,10 @@ async def test_no_429_and_97_percent_of_the_limit_over_sockets(
     assert refused == 0
     assert share >= 0.97
     assert sandbox.ledger.busiest(limit.per) <= limit.requests
+
+
+def client(sandbox: Sandbox, limit: RateLimit) -> LeavoClient:
+    return LeavoClient(sandbox.key, base_url=sandbox.url, allow_insecure_loopback=True, limits=[limit])
 
 
 async def saturate(leavo: LeavoClient, seconds: float) -> None:
