@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ from leavo_async._io.permit import ExhaustedError, HeldError, LateError, Permit,
 from leavo_async._io.slots import Slots
 from leavo_async._io.transport import Transport
 from leavo_async._sansio.messages import Headers, Request, Response
+from leavo_async._sansio.priority import NORMAL
 from leavo_async._sansio.profile import ApiProfile
 from leavo_async._sansio.quotas import read_quotas
 from leavo_async._sansio.read import read
@@ -73,7 +73,7 @@ class Call(Guard):
         *,
         timeout: float,
         deadline: float | None,
-        rank: int = 1,
+        rank: int = NORMAL,
     ) -> None:
         """rank: its place in PRIORITIES."""
         super().__init__(engine.watch, deadline)
@@ -175,7 +175,7 @@ async def _attempt(call: Call) -> Response:
     call.phase = "queue"
     gate, left = call.engine.gate, call.left()
     try:
-        await gate.acquire(call.permit, math.inf if left is None else left)
+        await gate.acquire(call.permit, left)
     except RefusedError as error:
         refusal = error
     else:

@@ -26,7 +26,7 @@ from leavo_async._sansio.idempotency import Honoured, checked_honoured
 from leavo_async._sansio.limits import Limit
 from leavo_async._sansio.messages import Request, Response
 from leavo_async._sansio.paging import Page
-from leavo_async._sansio.priority import Priority, rank
+from leavo_async._sansio.priority import NORMAL, Priority, rank
 from leavo_async._sansio.profile import ApiProfile
 from leavo_async._sansio.records import Observer
 from leavo_async._sansio.retry import RetryPolicy
@@ -244,7 +244,7 @@ class Session:
             options.get("retry") or self._retry,
             timeout=_seconds("timeout", options["timeout"]) if "timeout" in options else self._timeout,
             deadline=_deadline(options["deadline"]) if "deadline" in options else self._deadline,
-            rank=rank(options.get("priority", "normal")),
+            rank=rank(options["priority"]) if "priority" in options else NORMAL,
         )
 
     def _opened(self) -> _sender.Engine:

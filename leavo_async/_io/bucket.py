@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 from aiolimiter import AsyncLimiter
@@ -19,11 +20,13 @@ class Bucket(AsyncLimiter):
     is held by tests/io/test_bucket.py. Its own queue is never entered: the gate takes tokens only when there is room.
     """
 
-    __slots__ = ("_clock", "_learned", "_told", "limit")
+    __slots__ = ("_clock", "_learned", "_loop", "_told", "limit")
 
     def __init__(self, limit: RateLimit, clock: Callable[[], float], *, empty: bool = False) -> None:
         """clock: seconds that never run backwards. empty: start without a token, for nobody knows who has used them."""
         self._clock = clock
+        # aiolimiter asks its loop for nothing but the time, as long as nobody waits in it.
+        self._loop: Any = SimpleNamespace(time=clock)
         self.limit = limit
         self._learned = Learned()
         self._told: float | None = None
@@ -31,15 +34,6 @@ class Bucket(AsyncLimiter):
         self._leak()  # from now on
         if empty:
             self._level = self.max_rate
-
-    @property
-    def _loop(self) -> Any:
-        # aiolimiter asks its loop for nothing but the time, as long as nobody waits in it.
-        return self
-
-    def time(self) -> float:
-        """The clock's seconds."""
-        return self._clock()
 
     def delay(self, tokens: int = 1) -> float:
         """Seconds until so many tokens could have been had, one after the other; 0.0 if they are there."""

@@ -61,7 +61,7 @@ class Gate:
         self._buckets: dict[RateLimit, Bucket] = {}
         self._counters: dict[DailyCap, Counter] = {}
         self._limits: tuple[Limit, ...] = ()
-        self._scopes: dict[tuple[str, ...], Scopes] = {}
+        self._scopes = _ByGroups(self)
         self._queues = Queues(self)
         self._numbers = itertools.count(1)
         self.users: WeakSet[Slots] = WeakSet()  # the sessions that share it, for the registry
@@ -71,37 +71,41 @@ class Gate:
 
     # What a call does
 
-    async def acquire(self, permit: Permit, left: float = math.inf) -> None:
+    async def acquire(self, permit: Permit, left: float | None = None) -> None:
         """Wait until the permit is granted; the caller gives its slot back with `release`.
 
-        left: seconds until the caller's deadline. Raises, each as soon as it is known: HeldError if a hold will outlast
-        its patience, LateError if its turn will come after the deadline, ExhaustedError if a daily cap is used up.
+        left: seconds until the caller's deadline; None without one. Raises, each as soon as it is known: HeldError if
+        a hold will outlast its patience, LateError if its turn will come after the deadline, ExhaustedError if a daily
+        cap is used up.
         """
-        permit.seq = permit.seq or next(self._numbers)
+        if not permit.seq:
+            permit.seq = next(self._numbers)
         with self._lock:
-            if self._queues.is_empty and not self.delay(permit):
-                self._grant_at_once(permit)
+            # What nearly every call finds: nobody waits, nothing is held, a slot is free, and so are tokens.
+            at_once = not self._queues.lines and self._pause.is_open and permit.slots.free
+            if at_once and self._scopes[permit.groups].take_if_free():
+                permit.slots.free -= 1
+                permit.granted_at = self.now()
                 return
             self._queue(permit, left)
         await self._granted(permit)
 
     def release(self, permit: Permit) -> None:
         """Give the slot back, when the attempt has ended."""
-        with self._lock:
-            permit.slots.free += 1
-            if permit.is_probe:
-                self._settle(permit, accepted=False)
-            if not self._queues.is_empty:
+        permit.slots.free += 1
+        if permit.is_probe:
+            self._settle(permit, accepted=False)
+        elif permit.slots.free == 1 and self._queues.lines:  # somebody may have waited for it
+            with self._lock:
                 self._queues.pump()
 
     def accepted(self, permit: Permit, quotas: Sequence[Quota] = ()) -> None:
         """The server has answered with anything but a 429. quotas: what its headers tell of its limits."""
-        if permit.is_probe or quotas:
+        if permit.is_probe:
+            self._settle(permit, accepted=True)
+        if quotas and permit.granted_at >= self._pause.since:  # else it is older than what we know
             with self._lock:
-                if permit.is_probe:
-                    self._settle(permit, accepted=True)
-                if quotas and permit.granted_at >= self._pause.since:  # else it is older than what we know
-                    self._heed(permit, quotas)
+                self._heed(permit, quotas)
 
     def refused(self, permit: Permit, wait: float, quotas: Sequence[Quota] = ()) -> float | None:
         """The server has answered with a 429: all calls of the key pause for `wait` seconds, and the rate comes down.
@@ -110,7 +114,7 @@ class Gate:
         Then the moment is returned when it has room again, in seconds since the Unix epoch; otherwise None.
         """
         with self._lock:
-            capped = [counter for counter in self._scopes_of(permit.groups).counters if counter.cap.group is not None]
+            capped = [counter for counter in self._scopes[permit.groups].counters if counter.cap.group is not None]
             if capped and wait > _LONG:
                 for counter in capped:
                     counter.close(wait)
@@ -126,7 +130,7 @@ class Gate:
         """No permit for anybody for so many seconds; a longer hold that stands already stays."""
         with self._lock:
             self._pause.hold(seconds)
-            if not self._queues.is_empty:
+            if self._queues.lines:
                 self._queues.recheck()
 
     def change(self, limits: Iterable[Limit], *, empty: bool = True) -> None:
@@ -142,8 +146,7 @@ class Gate:
                 if isinstance(limit, DailyCap) and limit not in self._counters:
                     self._counters[limit] = Counter(limit, self._wall)
             self._scopes.clear()
-            if not self._queues.is_empty:
-                self._queues.pump()
+            self._queues.pump()
 
     # What can be seen
 
@@ -159,7 +162,7 @@ class Gate:
     def estimate(self, permit: Permit) -> float:
         """Seconds until a call like this would be granted if it came now, at least; slots aside."""
         with self._lock:
-            scopes = self._scopes_of(permit.groups)
+            scopes = self._scopes[permit.groups]
             return max(self.held(), scopes.delay(1 + self._ahead(permit, scopes)))
 
     def is_fresh(self) -> bool:
@@ -167,13 +170,13 @@ class Gate:
         with self._lock:
             unused = all(bucket.is_fresh() for bucket in self._buckets.values())
             uncounted = all(counter.is_fresh() for counter in self._counters.values())
-            return self._queues.is_empty and self._pause.is_open and unused and uncounted
+            return not self._queues.lines and self._pause.is_open and unused and uncounted
 
     def status(self, slots: Slots) -> Status:
         """All that can hold a call back. slots: those of the session that asks."""
         with self._lock:
             waiting = dict.fromkeys(PRIORITIES, 0)
-            for line in self._queues.lines():
+            for line in self._queues.lines.values():
                 waiting[PRIORITIES[line.rank]] += line.waiting
             return Status(
                 rates=tuple(bucket.status() for bucket in self._buckets.values()),
@@ -190,7 +193,7 @@ class Gate:
         parts = [
             *(str(bucket.status()) for bucket in self._buckets.values()),
             *(str(counter.status()) for counter in self._kept_counters()),
-            f"{sum(line.waiting for line in self._queues.lines())} waiting",
+            f"{sum(line.waiting for line in self._queues.lines.values())} waiting",
             *([f"held for {held:.1f} s"] if held else ["probing"] if self._pause.probing else []),
         ]
         return f"<Gate {', '.join(parts)}>"
@@ -201,12 +204,12 @@ class Gate:
         """Seconds until one like this could go if it were the first; inf if only a release can tell."""
         if not permit.slots.free:
             return math.inf
-        delay = max(self._pause.delay(), self._scopes_of(permit.groups).delay())
+        delay = max(self._pause.delay(), self._scopes[permit.groups].delay())
         return delay if delay > _CRUMB else 0.0
 
     def refusal(self, permit: Permit) -> RefusedError | None:
         """Why a call should not wait any longer; None if it should."""
-        scopes = self._scopes_of(permit.groups)
+        scopes = self._scopes[permit.groups]
         if scopes.counters and (reset_at := scopes.reset_at()) is not None:
             return ExhaustedError(reset_at)
         held = self.held()
@@ -216,12 +219,12 @@ class Gate:
 
     def grant(self, permit: Permit) -> None:
         """Take all that it needs."""
-        permit.taken = scopes = self._scopes_of(permit.groups)
+        permit.taken = scopes = self._scopes[permit.groups]
         scopes.take()
         permit.slots.free -= 1
         permit.granted_at = self.now()
         permit.is_probe = self._pause.take()
-        if scopes.counters and not self._queues.is_empty and scopes.reset_at() is not None:
+        if scopes.counters and self._queues.lines and scopes.reset_at() is not None:
             self._queues.recheck()
 
     def wake(self, seat: Seat) -> None:
@@ -231,23 +234,16 @@ class Gate:
 
     # How it is done
 
-    def _grant_at_once(self, permit: Permit) -> None:
+    def _queue(self, permit: Permit, left: float | None) -> None:
+        permit.wait(math.inf if left is None else self.now() + left)
         if refusal := self.refusal(permit):
             raise refusal
-        self.grant(permit)
-
-    def _queue(self, permit: Permit, left: float) -> None:
-        permit.deadline = self.now() + left
-        if refusal := self.refusal(permit):
-            raise refusal
-        if left < math.inf and (estimate := self.estimate(permit)) > left:
+        if left is not None and (estimate := self.estimate(permit)) > left:
             raise LateError(estimate)
-        permit.taken = None
         self._queues.add(permit)
         self._queues.pump()
 
     async def _granted(self, permit: Permit) -> None:
-        assert permit.future is not None
         try:
             refusal = await permit.future
         except asyncio.CancelledError:
@@ -259,19 +255,17 @@ class Gate:
 
     def _withdraw(self, permit: Permit) -> None:
         """The caller has gone: give back what it was granted, and let others go."""
-        assert permit.future is not None
         if permit.taken is not None:
             permit.taken.give_back()
             self.release(permit)
+            self._queues.pump()
         elif permit.future.cancelled():
             self._queues.cancelled(permit)
             self._queues.pump()
 
-    def _scopes_of(self, groups: tuple[str, ...]) -> Scopes:
-        scopes = self._scopes.get(groups)
-        if scopes is None:
-            scopes = self._scopes[groups] = Scopes.of(self._buckets.values(), self._kept_counters(), groups)
-        return scopes
+    def scopes(self, groups: tuple[str, ...]) -> Scopes:
+        """What holds for calls in these groups."""
+        return Scopes.of(self._buckets.values(), self._kept_counters(), groups)
 
     def _kept_counters(self) -> list[Counter]:
         return [counter for cap, counter in self._counters.items() if cap in self._limits]
@@ -281,8 +275,8 @@ class Gate:
         mine = set(scopes.buckets)
         lines = [
             line
-            for line in self._queues.lines()
-            if line.slots.free and mine.issuperset(self._scopes_of(line.groups).buckets)
+            for line in self._queues.lines.values()
+            if line.slots.free and mine.issuperset(self._scopes[line.groups].buckets)
         ]
         higher = sum(line.waiting for line in lines if line.rank < permit.rank)
         same = sum(line.waiting for line in lines if line.rank == permit.rank)
@@ -290,11 +284,13 @@ class Gate:
 
     def _settle(self, permit: Permit, *, accepted: bool) -> None:
         permit.is_probe = False
-        self._pause.settle(accepted=accepted)
+        with self._lock:
+            self._pause.settle(accepted=accepted)
+            self._queues.pump()
 
     def _learn(self, permit: Permit, quotas: Sequence[Quota]) -> None:
         """Take the rate down to what the headers name, or else by a step."""
-        for bucket in self._scopes_of(permit.groups).own:
+        for bucket in self._scopes[permit.groups].own:
             named = named_limit(bucket.limit, quotas, believed=True)
             if named is not None and named.rate < bucket.limit.rate:
                 bucket.told(named)
@@ -304,9 +300,21 @@ class Gate:
     def _heed(self, permit: Permit, quotas: Sequence[Quota]) -> None:
         """Pause if the server has nothing left; go down to the limit it names, or back to ours."""
         spent = [quota.reset for quota in quotas if quota.remaining == 0 and quota.reset]
-        for bucket in self._scopes_of(permit.groups).own:
+        for bucket in self._scopes[permit.groups].own:
             named = named_limit(bucket.limit, quotas, believed=bool(spent) or bucket.is_told)
             if named is not None:
                 bucket.told(named)
         if spent:
             self.hold(max(spent))
+
+
+class _ByGroups(dict[tuple[str, ...], Scopes]):
+    """The scopes for each combination of groups, made when it is first met."""
+
+    def __init__(self, gate: Gate) -> None:
+        super().__init__()
+        self._gate = gate
+
+    def __missing__(self, groups: tuple[str, ...]) -> Scopes:
+        made = self[groups] = self._gate.scopes(groups)
+        return made

@@ -49,14 +49,13 @@ class Line:
             queue.append(permit)
         else:
             queue.insert(next(place for place, other in enumerate(queue) if other.seq > permit.seq), permit)
-        permit.is_waiting = True
         self.waiting += 1
 
     def head(self) -> Permit | None:
         """The first that still waits; None if nobody does."""
         queue = self._queue
         while queue:
-            if not _is_over(queue[0]):
+            if not queue[0].future.done():
                 return queue[0]
             self._uncount(queue.popleft())
         return None
@@ -69,7 +68,6 @@ class Line:
 
     def refuse(self, permit: Permit, refusal: RefusedError) -> None:
         """End its wait with an error. Only its own loop may do so."""
-        assert permit.future is not None
         permit.future.set_result(refusal)
         self._uncount(permit)
 
@@ -81,13 +79,9 @@ class Line:
 
     def permits(self) -> list[Permit]:
         """All that wait."""
-        return [permit for permit in self._queue if not _is_over(permit)]
+        return [permit for permit in self._queue if not permit.future.done()]
 
     def _uncount(self, permit: Permit) -> None:
         if permit.is_waiting:
             permit.is_waiting = False
             self.waiting -= 1
-
-
-def _is_over(permit: Permit) -> bool:
-    return permit.future is None or permit.future.done()

@@ -12,18 +12,18 @@ _PATIENCE = 5.0
 class Pause:
     """Open; or held until a moment, after which a single request, the probe, decides whether it is open again."""
 
-    __slots__ = ("_clock", "_held_until", "_open", "_probe_until", "since")
+    __slots__ = ("_clock", "_held_until", "_probe_until", "is_open", "since")
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._open = True
+        self.is_open = True  # nothing is asked of us
         self._held_until = 0.0
         self._probe_until = 0.0
         self.since = -math.inf  # the clock's seconds when the latest hold began
 
     def delay(self) -> float:
         """Seconds until a request may go; 0.0 if one may."""
-        if self._open:
+        if self.is_open:
             return 0.0
         return max(0.0, max(self._held_until, self._probe_until) - self._clock())
 
@@ -31,16 +31,16 @@ class Pause:
         """Let nobody go for so many seconds; a longer hold that stands already stays."""
         now = self._clock()
         self._held_until = max(self._held_until, now + seconds)
-        self._open = False
+        self.is_open = False
         self.since = now
 
     def held(self) -> float:
         """Seconds until the hold ends; 0.0 without one."""
-        return 0.0 if self._open else max(0.0, self._held_until - self._clock())
+        return 0.0 if self.is_open else max(0.0, self._held_until - self._clock())
 
     def take(self) -> bool:
         """One goes; True if it is the probe, and then `settle` must follow."""
-        if self._open:
+        if self.is_open:
             return False
         self._probe_until = self._clock() + _PATIENCE
         return True
@@ -49,14 +49,9 @@ class Pause:
         """The probe has ended. accepted: the server took it; otherwise it tells nothing, and another one goes."""
         self._probe_until = 0.0
         if accepted and not self.held():
-            self._open = True
+            self.is_open = True
 
     @property
     def probing(self) -> bool:
         """Whether a probe is out, and the others wait for its answer."""
-        return not self._open and self._probe_until > self._clock()
-
-    @property
-    def is_open(self) -> bool:
-        """Whether nothing is asked of us."""
-        return self._open
+        return not self.is_open and self._probe_until > self._clock()

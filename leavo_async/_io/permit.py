@@ -7,6 +7,7 @@ import math
 
 from leavo_async._io.scopes import Scopes
 from leavo_async._io.slots import Slots
+from leavo_async._sansio.priority import NORMAL
 
 
 class RefusedError(Exception):
@@ -58,15 +59,20 @@ class Permit:
         "taken",
     )
 
-    def __init__(self, slots: Slots, groups: tuple[str, ...] = (), rank: int = 1, patience: float = math.inf) -> None:
+    def __init__(
+        self, slots: Slots, groups: tuple[str, ...] = (), rank: int = NORMAL, patience: float = math.inf
+    ) -> None:
         self.slots = slots
         self.groups = groups
         self.rank = rank
         self.patience = patience
-        self.deadline = math.inf
         self.seq = 0  # its number; given when it first asks
-        self.is_waiting = False
         self.granted_at = 0.0
         self.is_probe = False
+
+    def wait(self, deadline: float) -> None:
+        """It will have to: nearly no call does, and each attribute would cost all of them."""
+        self.deadline = deadline
+        self.future: asyncio.Future[RefusedError | None] = asyncio.get_running_loop().create_future()
+        self.is_waiting = True
         self.taken: Scopes | None = None
-        self.future: asyncio.Future[RefusedError | None] | None = None

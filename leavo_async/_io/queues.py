@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-from collections.abc import Iterator
 from typing import Protocol
 
 from leavo_async._io.line import Key, Line, Seat
@@ -51,34 +50,24 @@ class Queues:
 
     def __init__(self, door: Door) -> None:
         self._door = door
-        self._lines: dict[Key, Line] = {}
+        self.lines: dict[Key, Line] = {}  # those in which somebody waits
         self._seats: dict[asyncio.AbstractEventLoop, Seat] = {}
         self._passed_over = 0  # permits granted in a row while somebody of a lower priority waited
         self._pumping = self._changed = False
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether nobody waits."""
-        return not self._lines
-
     def add(self, permit: Permit) -> None:
-        """Let it wait, on the running loop; its future tells when it is granted or refused."""
-        loop = asyncio.get_running_loop()
-        permit.future = loop.create_future()
+        """Queue one that waits on the running loop; its future tells when it is granted or refused."""
+        loop = permit.future.get_loop()
         seat = self._seats.get(loop) or self._seats.setdefault(loop, Seat(loop))
         key = (loop, permit.slots, permit.groups, permit.rank)
-        line = self._lines.get(key) or self._lines.setdefault(key, Line(key, seat))
+        line = self.lines.get(key) or self.lines.setdefault(key, Line(key, seat))
         line.add(permit)
 
     def cancelled(self, permit: Permit) -> None:
         """It waits no longer."""
-        line = self._lines.get((asyncio.get_running_loop(), permit.slots, permit.groups, permit.rank))
+        line = self.lines.get((permit.future.get_loop(), permit.slots, permit.groups, permit.rank))
         if line is not None:
             line.cancelled(permit)
-
-    def lines(self) -> Iterator[Line]:
-        """All lines, in no order."""
-        return iter(self._lines.values())
 
     def pump(self) -> None:
         """Grant what this loop may grant now, and see that each loop looks again when its next call is due."""
@@ -88,7 +77,7 @@ class Queues:
         self._pumping = True
         try:
             seat = self._here()
-            while self._lines and self._changed:
+            while self.lines and self._changed:
                 self._changed = False
                 self._pass(seat)
         finally:
@@ -155,30 +144,29 @@ class Queues:
     def _heads(self) -> list[tuple[Line, Permit]]:
         if len(self._seats) > 1:
             self._drop_closed_loops()
-        heads = [(key, line, line.head()) for key, line in self._lines.items()]
+        heads = [(key, line, line.head()) for key, line in self.lines.items()]
         for key, _, head in heads:
             if head is None:
-                del self._lines[key]
+                del self.lines[key]
         return [(line, head) for _, line, head in heads if head is not None]
 
     def _drop_closed_loops(self) -> None:
         """Whoever waited there will never come back."""
         for loop in [loop for loop in self._seats if loop.is_closed()]:
             del self._seats[loop]
-            for key in [key for key in self._lines if key[0] is loop]:
-                del self._lines[key]
+            for key in [key for key in self.lines if key[0] is loop]:
+                del self.lines[key]
 
     def _let_go(self, line: Line) -> None:
         """Grant to the head of a line, or refuse it if it must not wait any longer."""
         permit = line.pop()
         if line.head() is None:
-            del self._lines[line.key]
+            del self.lines[line.key]
         self._changed = True
-        assert permit.future is not None
         refusal = self._door.refusal(permit)
         if refusal is None:
             self._door.grant(permit)
-            lower_waits = any(other.rank > line.rank and other.waiting for other in self._lines.values())
+            lower_waits = any(other.rank > line.rank and other.waiting for other in self.lines.values())
             self._passed_over = self._passed_over + 1 if lower_waits and self._passed_over < EVERY - 1 else 0
         permit.future.set_result(refusal)
 
@@ -208,7 +196,7 @@ class Queues:
 
     def _refuse_the_impatient(self, seat: Seat) -> None:
         seat.recheck = False
-        for line in self._lines.values():
+        for line in self.lines.values():
             for permit in line.permits() if line.seat is seat else ():
                 if refusal := self._door.refusal(permit):
                     line.refuse(permit, refusal)

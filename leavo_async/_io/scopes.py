@@ -38,6 +38,16 @@ class Scopes:
                 longest = delay
         return longest
 
+    def take_if_free(self) -> bool:
+        """Whether there was room in all; then it is taken."""
+        for bucket in self.buckets:
+            if bucket.delay():
+                return False
+        if self.counters and self.reset_at() is not None:
+            return False
+        self.take()
+        return True
+
     def reset_at(self) -> float | None:
         """When the last of the used-up caps has room again; None if there is room in all."""
         ends = [end for counter in self.counters if (end := counter.reset_at()) is not None]

@@ -43,6 +43,13 @@ class Headers(Mapping[str, str]):
         # Names only: a value may be a key or a person's data.
         return f"<Headers {', '.join(self)}>"
 
+    def any_begins_with(self, letters: str) -> bool:
+        """Whether the name of some field begins with one of these letters: the quickest look that there is."""
+        for name, _ in self._pairs:  # noqa: SIM110  # a generator would cost more than the whole look
+            if name[:1] in letters:
+                return True
+        return False
+
     def all_names(self) -> str:
         """The names in lower case, each after a line break: to look for one without joining the fields."""
         return "\n".join(["", *[name for name, _ in self._pairs]]).lower()

@@ -22,6 +22,9 @@ def rank(priority: Any) -> int:
     return PRIORITIES.index(priority)
 
 
+NORMAL = rank("normal")
+
+
 def place(higher: int, same: int) -> int:
     """How many permits are granted before that of a newcomer, at least, from who waits now.
 

@@ -54,6 +54,8 @@ def read_quotas(headers: Headers, *, now: float) -> tuple[Quota, ...]:
     now: seconds since the Unix epoch; the Date of the answer goes before it.
     """
     # Asked of every answer, and most tell nothing: to find that out must cost next to nothing.
+    if not headers.any_begins_with("rRxX"):
+        return ()
     names = headers.all_names()
     if "ratelimit" not in names and "rate-limit" not in names:
         return ()
