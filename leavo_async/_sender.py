@@ -221,8 +221,8 @@ def _held(call: Call, seconds: float) -> RateLimitError:
 
 def _late(call: Call, estimate: float) -> DeadlineError:
     error = DeadlineError(
-        f"{call.request}: its turn would come in {estimate:.1f} s, after the deadline; nothing was sent"
-        " (more calls wait for this key than its limit lets through: see session.status())"
+        f"{call.request}: its turn would come in {estimate:.1f} s, after the deadline{_not_sent(call)}"
+        " (calls before it, or a pause that the server has asked for: see session.status())"
     )
     error.phase, error.estimate = "queue", estimate
     return error
@@ -230,9 +230,13 @@ def _late(call: Call, estimate: float) -> DeadlineError:
 
 def _exhausted(call: Call, reset_at: float) -> QuotaExhaustedError:
     moment = datetime.fromtimestamp(reset_at, UTC).isoformat(timespec="seconds")
-    error = QuotaExhaustedError(f"{call.request}: the daily cap is used up until {moment}; nothing was done")
+    error = QuotaExhaustedError(f"{call.request}: the daily cap is used up until {moment}{_not_sent(call)}")
     error.reset_at = reset_at
     return error
+
+
+def _not_sent(call: Call) -> str:
+    return "" if call.history else "; nothing was sent"
 
 
 async def _exchange(call: Call) -> Response | Failure:

@@ -30,7 +30,7 @@ from leavo_async._sansio.priority import NORMAL, Priority, rank
 from leavo_async._sansio.profile import ApiProfile
 from leavo_async._sansio.records import Observer
 from leavo_async._sansio.retry import RetryPolicy
-from leavo_async._sansio.routes import checked_limits
+from leavo_async._sansio.routes import fitting_limits
 from leavo_async._sansio.status import Status
 from leavo_async.errors import ClosedError, ConfigError, LeavoError
 from leavo_async.pagination import Pages
@@ -132,7 +132,8 @@ class Session:
         self._retry = retry or RetryPolicy()
         if limits is not None and limiter is not None:
             raise ConfigError("limits and limiter: pass one of them; a Gate has its own limits")
-        self._limits = checked_limits(profile.limits if limits is None else limits, profile.routes)
+        given = limits if limiter is None else limiter.limits
+        self._limits = fitting_limits(profile.limits if given is None else given, profile.routes)
         self._limiter = limiter
         self._max_in_flight = _at_least_one("max_in_flight", max_in_flight)
         self._honoured: Honoured = checked_honoured(idempotency or profile.honoured)
@@ -195,6 +196,7 @@ class Session:
     def status(self) -> Status:
         """What holds calls back at this moment: tokens, who waits, pauses, limits that were learned. It prints well."""
         if self._engine is None:
+            # No call has been made yet: the limits as they are configured.
             return (self._limiter or Gate(self._limits)).status(Slots(self._max_in_flight))
         return self._engine.gate.status(self._engine.slots)
 
@@ -265,7 +267,7 @@ class Session:
         slots = Slots(self._max_in_flight)
         return _sender.Engine(
             profile=self._profile,
-            gate=self._limiter or GATES.join(self._secret, self._base_url, self._limits, slots, clock, self._wall),
+            gate=self._gate(slots, clock),
             slots=slots,
             transport=self._transport or self._aiohttp_transport(),
             watch=Watch(loop),
@@ -273,6 +275,12 @@ class Session:
             wall=self._wall,
             draw=random.random,
         )
+
+    def _gate(self, slots: Slots, clock: Callable[[], float]) -> Gate:
+        if self._limiter is None:
+            return GATES.join(self._secret, self._base_url, self._limits, slots, clock, self._wall)
+        self._limiter.users.add(slots)
+        return self._limiter
 
     def _aiohttp_transport(self) -> Transport:
         return AiohttpTransport(self._profile.auth.headers(self._secret), max_body_bytes=self._profile.max_body_bytes)

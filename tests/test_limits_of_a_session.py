@@ -119,7 +119,7 @@ async def test_beyond_a_daily_cap_nothing_is_sent() -> None:
     made, transport = session(limits=[DailyCap(2, "messaging")], wall=lambda: 1_800_000_000.0)
     await calls(made, 2, "POST", "/messages/sms")
     with pytest.raises(
-        QuotaExhaustedError, match=r"used up until 2027-01-16T08:02:00\+00:00; nothing was done"
+        QuotaExhaustedError, match=r"used up until 2027-01-16T08:02:00\+00:00; nothing was sent"
     ) as error:
         await made.request("POST", "/messages/sms")
 
@@ -288,7 +288,7 @@ async def test_the_status_shows_what_was_learned() -> None:
 
     (limit, _) = made.status().rates
     assert limit.learned == pytest.approx(0.85)
-    assert "49.7 a minute, 85% of it after refusals" in str(made.status())
+    assert "49.7 a minute (down to 85%, the server has refused more)" in str(made.status())
 
 
 @pytest.mark.asyncio

@@ -47,9 +47,10 @@ class Bucket(AsyncLimiter):
         """Use a token; call it only when `delay` says that one is there."""
         self._level += 1
 
-    def give_back(self) -> None:
-        """Return a token that was taken and not used."""
-        self._level = max(0.0, self._level - 1)
+    def give_back(self, taken_at: float) -> None:
+        """Return a token that was taken and not used; what has leaked away since then is not there to return."""
+        if (self._clock() - taken_at) * self._rate_per_sec < 1:
+            self._level = max(0.0, self._level - 1)
 
     def refused(self, asked_at: float) -> None:
         """The server has refused a request that left at `asked_at`, within the limit as it is: it must be lower."""
@@ -57,9 +58,9 @@ class Bucket(AsyncLimiter):
             self._learned = self._learned.lowered(self._clock(), self.limit.per)
             self._retune()
 
-    def told(self, limit: RateLimit | None) -> None:
+    def told(self, limit: RateLimit) -> None:
         """The server names its limit: it holds if it is lower than the configured one, and ends what it said before."""
-        self._told = limit.rate if limit is not None and limit.rate < self.limit.rate else None
+        self._told = limit.rate if limit.rate < self.limit.rate else None
         self._retune()
 
     @property

@@ -17,13 +17,15 @@ class Counter:
 
     __slots__ = ("_closed_until", "_slices", "_used", "_wall", "cap")
 
-    def __init__(self, cap: DailyCap, wall: Callable[[], float]) -> None:
-        """wall: seconds since the Unix epoch."""
+    def __init__(self, cap: DailyCap, wall: Callable[[], float], before: Counter | None = None) -> None:
+        """wall: seconds since the Unix epoch. before: one of the same group whose count goes on here."""
         self.cap = cap
         self._wall = wall
-        self._slices: deque[list[float]] = deque()  # begin, count
-        self._used = 0
-        self._closed_until = 0.0  # by the server's word
+        self._slices: deque[list[float]] = deque(
+            list(part) for part in (before._slices if before else ())
+        )  # begin, count
+        self._used: int = before._used if before else 0
+        self._closed_until: float = before._closed_until if before else 0.0  # by the server's word
 
     def reset_at(self) -> float | None:
         """When there is room again, in seconds since the Unix epoch; None if there is room now."""

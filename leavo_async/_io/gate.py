@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import math
 import threading
@@ -18,8 +17,8 @@ from leavo_async._io.permit import ExhaustedError, HeldError, LateError, Permit,
 from leavo_async._io.queues import Queues
 from leavo_async._io.scopes import Scopes
 from leavo_async._io.slots import Slots
-from leavo_async._sansio.learning import named_limit
-from leavo_async._sansio.limits import DailyCap, Limit, RateLimit
+from leavo_async._sansio.learning import named_limit, pause_for
+from leavo_async._sansio.limits import DailyCap, Limit, RateLimit, checked_limits
 from leavo_async._sansio.priority import PRIORITIES, place
 from leavo_async._sansio.quotas import Quota
 from leavo_async._sansio.status import Status
@@ -118,6 +117,7 @@ class Gate:
             if capped and wait > _LONG:
                 for counter in capped:
                     counter.close(wait)
+                self._queues.recheck()
                 return self._wall() + wait
             if not permit.is_probe:
                 self._learn(permit, quotas)
@@ -130,8 +130,7 @@ class Gate:
         """No permit for anybody for so many seconds; a longer hold that stands already stays."""
         with self._lock:
             self._pause.hold(seconds)
-            if self._queues.lines:
-                self._queues.recheck()
+            self._queues.recheck()
 
     def change(self, limits: Iterable[Limit], *, empty: bool = True) -> None:
         """Keep these limits from now on, also for those who wait already. empty: new ones start without a token.
@@ -139,14 +138,14 @@ class Gate:
         The counts of daily caps go on, also while they are not kept.
         """
         with self._lock:
-            self._limits = tuple(dict.fromkeys(limits))
+            self._limits = checked_limits(limits)
             rates = [limit for limit in self._limits if isinstance(limit, RateLimit)]
             self._buckets = {limit: self._buckets.get(limit) or Bucket(limit, self.now, empty=empty) for limit in rates}
             for limit in self._limits:
                 if isinstance(limit, DailyCap) and limit not in self._counters:
-                    self._counters[limit] = Counter(limit, self._wall)
+                    self._counters[limit] = Counter(limit, self._wall, self._counter_of(limit.group))
             self._scopes.clear()
-            self._queues.pump()
+            self._queues.recheck()
 
     # What can be seen
 
@@ -170,11 +169,12 @@ class Gate:
         with self._lock:
             unused = all(bucket.is_fresh() for bucket in self._buckets.values())
             uncounted = all(counter.is_fresh() for counter in self._counters.values())
-            return not self._queues.lines and self._pause.is_open and unused and uncounted
+            return not self._queues.lines and self._pause.is_fresh() and unused and uncounted
 
-    def status(self, slots: Slots) -> Status:
-        """All that can hold a call back. slots: those of the session that asks."""
+    def status(self, slots: Slots | None = None) -> Status:
+        """All that can hold a call back. slots: those of one session; None for all that use the gate."""
         with self._lock:
+            users = list(self.users) if slots is None else [slots]
             waiting = dict.fromkeys(PRIORITIES, 0)
             for line in self._queues.lines.values():
                 waiting[PRIORITIES[line.rank]] += line.waiting
@@ -184,27 +184,25 @@ class Gate:
                 waiting=waiting,
                 held=self.held(),
                 probing=self._pause.probing,
-                in_flight=slots.used,
-                max_in_flight=slots.size,
+                in_flight=sum(user.used for user in users),
+                max_in_flight=sum(user.size for user in users),
             )
 
     def __repr__(self) -> str:
-        held = self.held()
+        status = self.status()
         parts = [
-            *(str(bucket.status()) for bucket in self._buckets.values()),
-            *(str(counter.status()) for counter in self._kept_counters()),
-            f"{sum(line.waiting for line in self._queues.lines.values())} waiting",
-            *([f"held for {held:.1f} s"] if held else ["probing"] if self._pause.probing else []),
+            *map(str, status.rates),
+            *map(str, status.caps),
+            f"{sum(status.waiting.values())} waiting",
+            *([f"held for {status.held:.1f} s"] if status.held else ["probing"] if status.probing else []),
         ]
         return f"<Gate {', '.join(parts)}>"
 
     # What the queues ask, under the lock
 
-    def delay(self, permit: Permit) -> float:
-        """Seconds until one like this could go if it were the first; inf if only a release can tell."""
-        if not permit.slots.free:
-            return math.inf
-        delay = max(self._pause.delay(), self._scopes[permit.groups].delay())
+    def delay(self, groups: tuple[str, ...]) -> float:
+        """Seconds until a call of these groups could go if it were the first, slots aside."""
+        delay = max(self._pause.delay(), self._scopes[groups].delay())
         return delay if delay > _CRUMB else 0.0
 
     def refusal(self, permit: Permit) -> RefusedError | None:
@@ -238,15 +236,17 @@ class Gate:
         permit.wait(math.inf if left is None else self.now() + left)
         if refusal := self.refusal(permit):
             raise refusal
-        if left is not None and (estimate := self.estimate(permit)) > left:
-            raise LateError(estimate)
+        if left is not None and self.estimate(permit) > left:
+            self._queues.tidy()  # some of those ahead may be there no more
+            if (estimate := self.estimate(permit)) > left:
+                raise LateError(estimate)
         self._queues.add(permit)
         self._queues.pump()
 
     async def _granted(self, permit: Permit) -> None:
         try:
             refusal = await permit.future
-        except asyncio.CancelledError:
+        except BaseException:  # cancelled; or closed, with a loop that will not run again
             with self._lock:
                 self._withdraw(permit)
             raise
@@ -256,16 +256,20 @@ class Gate:
     def _withdraw(self, permit: Permit) -> None:
         """The caller has gone: give back what it was granted, and let others go."""
         if permit.taken is not None:
-            permit.taken.give_back()
+            permit.taken.give_back(permit.granted_at)
             self.release(permit)
-            self._queues.pump()
-        elif permit.future.cancelled():
+        else:
             self._queues.cancelled(permit)
-            self._queues.pump()
+        self._queues.pump()
 
     def scopes(self, groups: tuple[str, ...]) -> Scopes:
         """What holds for calls in these groups."""
         return Scopes.of(self._buckets.values(), self._kept_counters(), groups)
+
+    def _counter_of(self, group: str | None) -> Counter | None:
+        """The fullest of a group, whatever its cap."""
+        counters = [counter for cap, counter in self._counters.items() if cap.group == group]
+        return max(counters, key=lambda counter: counter.status().used, default=None)
 
     def _kept_counters(self) -> list[Counter]:
         return [counter for cap, counter in self._counters.items() if cap in self._limits]
@@ -279,13 +283,14 @@ class Gate:
             if line.slots.free and mine.issuperset(self._scopes[line.groups].buckets)
         ]
         higher = sum(line.waiting for line in lines if line.rank < permit.rank)
-        same = sum(line.waiting for line in lines if line.rank == permit.rank)
-        return place(higher, same)
+        same = sum(line.before(permit) for line in lines if line.rank == permit.rank)
+        return place(higher, same, self._queues.passed_over)
 
     def _settle(self, permit: Permit, *, accepted: bool) -> None:
         permit.is_probe = False
         with self._lock:
-            self._pause.settle(accepted=accepted)
+            # An answer to a request that left before the latest hold tells nothing about its end.
+            self._pause.settle(accepted=accepted and permit.granted_at >= self._pause.since)
             self._queues.pump()
 
     def _learn(self, permit: Permit, quotas: Sequence[Quota]) -> None:
@@ -299,13 +304,14 @@ class Gate:
 
     def _heed(self, permit: Permit, quotas: Sequence[Quota]) -> None:
         """Pause if the server has nothing left; go down to the limit it names, or back to ours."""
-        spent = [quota.reset for quota in quotas if quota.remaining == 0 and quota.reset]
-        for bucket in self._scopes[permit.groups].own:
-            named = named_limit(bucket.limit, quotas, believed=bool(spent) or bucket.is_told)
+        own = self._scopes[permit.groups].own
+        spent = any(quota.remaining == 0 for quota in quotas)
+        for bucket in own:
+            named = named_limit(bucket.limit, quotas, believed=spent or bucket.is_told)
             if named is not None:
                 bucket.told(named)
-        if spent:
-            self.hold(max(spent))
+        if pause := pause_for(quotas, min((bucket.limit.per for bucket in own), default=None)):
+            self.hold(pause)
 
 
 class _ByGroups(dict[tuple[str, ...], Scopes]):

@@ -17,7 +17,7 @@ class Seat:
     due_since: since when another loop has seen that it could go and has not gone; None if that is not so.
     """
 
-    __slots__ = ("armed", "due_since", "loop", "recheck", "timer")
+    __slots__ = ("_is_exact", "armed", "due_since", "loop", "recheck", "timer")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
@@ -25,6 +25,11 @@ class Seat:
         self.armed = math.inf
         self.due_since: float | None = None
         self.recheck = False  # whether its calls must be asked if they still want to wait
+        self._is_exact = hasattr(loop, "clock")  # as a loop of virtual time is
+
+    def timer_delay(self, delay: float) -> float:
+        """The delay for a timer that must not fire early: uvloop rounds to the nearest millisecond."""
+        return delay if self._is_exact else math.ceil(delay * 1000) / 1000
 
 
 Key = tuple[asyncio.AbstractEventLoop, Slots, tuple[str, ...], int]
@@ -55,9 +60,9 @@ class Line:
         """The first that still waits; None if nobody does."""
         queue = self._queue
         while queue:
-            if not queue[0].future.done():
+            if not _is_over(queue[0]):
                 return queue[0]
-            self._uncount(queue.popleft())
+            queue.popleft()
         return None
 
     def pop(self) -> Permit:
@@ -77,11 +82,28 @@ class Line:
         if len(self._queue) > 2 * self.waiting + 64:
             self._queue = deque(self.permits())
 
+    def before(self, permit: Permit) -> int:
+        """How many of those who wait will go before it: all, unless it comes back for another attempt."""
+        if not self._queue or not permit.seq or self._queue[-1].seq < permit.seq:
+            return self.waiting
+        return sum(other.seq < permit.seq for other in self.permits())
+
+    def tidy(self) -> None:
+        """Take out all who wait no longer."""
+        for permit in self._queue:
+            if _is_over(permit):
+                self._uncount(permit)
+        self._queue = deque(self.permits())
+
     def permits(self) -> list[Permit]:
         """All that wait."""
-        return [permit for permit in self._queue if not permit.future.done()]
+        return [permit for permit in self._queue if not _is_over(permit)]
 
     def _uncount(self, permit: Permit) -> None:
         if permit.is_waiting:
             permit.is_waiting = False
             self.waiting -= 1
+
+
+def _is_over(permit: Permit) -> bool:
+    return not permit.is_waiting or permit.future.done()

@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 # So long the others wait for the answer to a probe; after that, another probe goes.
 _PATIENCE = 5.0
+# So long after its end a hold is of no interest to anybody, even if no probe has gone.
+_FORGOTTEN = 600.0
 
 
 class Pause:
@@ -51,7 +53,11 @@ class Pause:
         if accepted and not self.held():
             self.is_open = True
 
+    def is_fresh(self) -> bool:
+        """Whether it equals a new one."""
+        return self.is_open or self._clock() - self._held_until > _FORGOTTEN
+
     @property
     def probing(self) -> bool:
         """Whether a probe is out, and the others wait for its answer."""
-        return not self.is_open and self._probe_until > self._clock()
+        return self._probe_until > self._clock()

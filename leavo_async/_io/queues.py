@@ -24,8 +24,8 @@ class Door(Protocol):
         """The gate's clock."""
         ...
 
-    def delay(self, permit: Permit) -> float:
-        """Seconds until one like this could go if it were the first; inf if only a release can tell."""
+    def delay(self, groups: tuple[str, ...]) -> float:
+        """Seconds until a call of these groups could go if it were the first, slots aside."""
         ...
 
     def grant(self, permit: Permit) -> None:
@@ -52,7 +52,7 @@ class Queues:
         self._door = door
         self.lines: dict[Key, Line] = {}  # those in which somebody waits
         self._seats: dict[asyncio.AbstractEventLoop, Seat] = {}
-        self._passed_over = 0  # permits granted in a row while somebody of a lower priority waited
+        self.passed_over = 0  # permits granted in a row while somebody of a lower priority waited
         self._pumping = self._changed = False
 
     def add(self, permit: Permit) -> None:
@@ -60,14 +60,23 @@ class Queues:
         loop = permit.future.get_loop()
         seat = self._seats.get(loop) or self._seats.setdefault(loop, Seat(loop))
         key = (loop, permit.slots, permit.groups, permit.rank)
-        line = self.lines.get(key) or self.lines.setdefault(key, Line(key, seat))
+        line = self.lines.get(key) or Line(key, seat)
         line.add(permit)
+        self.lines[key] = line  # last: a finalizer in between may pump, and would drop a line that is still empty
 
     def cancelled(self, permit: Permit) -> None:
         """It waits no longer."""
         line = self.lines.get((permit.future.get_loop(), permit.slots, permit.groups, permit.rank))
         if line is not None:
             line.cancelled(permit)
+
+    def tidy(self) -> None:
+        """Forget those who will not go: on loops that are closed, or cancelled in this very turn."""
+        self._drop_closed_loops()
+        for line in list(self.lines.values()):
+            line.tidy()
+            if not line.waiting:
+                del self.lines[line.key]
 
     def pump(self) -> None:
         """Grant what this loop may grant now, and see that each loop looks again when its next call is due."""
@@ -84,11 +93,11 @@ class Queues:
             self._pumping = False
 
     def recheck(self) -> None:
-        """Refuse those who would not wait any longer, each on its own loop."""
+        """Refuse those who would not wait any longer, each on its own loop; then as `pump`."""
         here = self._here()
         for seat in self._seats.values():
             seat.recheck = True
-            if seat is not here:
+            if seat is not here and self.lines:
                 self._tell(seat)
         self.pump()
 
@@ -134,10 +143,15 @@ class Queues:
 
     def _in_order(self) -> list[tuple[Line, float]]:
         """Each line with the delay of its head: by rank, then by number; every fifth time a lower rank goes ahead."""
-        heads = [(line.rank, head.seq, line, self._door.delay(head)) for line, head in self._heads()]
+        delays = dict[tuple[str, ...], float]()  # the same for all lines of the same groups
+        heads = list[tuple[int, int, Line, float]]()
+        for line, head in self._heads():
+            if line.groups not in delays:
+                delays[line.groups] = self._door.delay(line.groups)
+            heads.append((line.rank, head.seq, line, delays[line.groups] if line.slots.free else math.inf))
         if len(heads) > 1:
             heads.sort(key=lambda head: head[:2])
-            if self._passed_over >= EVERY - 1:
+            if self.passed_over >= EVERY - 1:
                 _favour_the_lower(heads)
         return [(line, delay) for _, _, line, delay in heads]
 
@@ -160,14 +174,12 @@ class Queues:
     def _let_go(self, line: Line) -> None:
         """Grant to the head of a line, or refuse it if it must not wait any longer."""
         permit = line.pop()
-        if line.head() is None:
-            del self.lines[line.key]
         self._changed = True
         refusal = self._door.refusal(permit)
         if refusal is None:
             self._door.grant(permit)
             lower_waits = any(other.rank > line.rank and other.waiting for other in self.lines.values())
-            self._passed_over = self._passed_over + 1 if lower_waits and self._passed_over < EVERY - 1 else 0
+            self.passed_over = self.passed_over + 1 if lower_waits and self.passed_over < EVERY - 1 else 0
         permit.future.set_result(refusal)
 
     def _mind(self, seat: Seat, delay: float) -> float:
@@ -192,7 +204,7 @@ class Queues:
             if seat.timer is not None:
                 seat.timer.cancel()
             seat.armed = moment
-            seat.timer = seat.loop.call_later(delay, self._door.wake, seat)
+            seat.timer = seat.loop.call_later(seat.timer_delay(delay), self._door.wake, seat)
 
     def _refuse_the_impatient(self, seat: Seat) -> None:
         seat.recheck = False

@@ -7,12 +7,14 @@ client in the same web app and a thread with a loop of its own all draw on the s
 from __future__ import annotations
 
 import hashlib
+import inspect
 import itertools
 import os
 import threading
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from urllib.parse import urlsplit
 
 from leavo_async._io.gate import Gate
 from leavo_async._io.slots import Slots
@@ -89,7 +91,14 @@ def _agree(gate: Gate, limits: Sequence[Limit]) -> None:
 
 
 def _digest(secret: Secret, base_url: str) -> str:
-    return hashlib.sha256(f"{base_url}\n{secret.reveal()}".encode()).hexdigest()
+    return hashlib.sha256(f"{_place(base_url)}\n{secret.reveal()}".encode()).hexdigest()
+
+
+def _place(base_url: str) -> str:
+    """One text for all ways to write a URL: host in small letters, without the port that goes without saying."""
+    url = urlsplit(base_url)
+    port = "" if url.port in (None, {"http": 80, "https": 443}.get(url.scheme)) else f":{url.port}"
+    return f"{url.scheme}://{url.hostname}{port}{url.path}"
 
 
 def _warn(gate: Gate, limits: Sequence[Limit]) -> None:
@@ -97,8 +106,16 @@ def _warn(gate: Gate, limits: Sequence[Limit]) -> None:
     warnings.warn(
         f"a session names other limits ({here}) than those this process keeps for the same key ({there}): the lower "
         "ones hold. Name the same limits everywhere, or pass limiter=Gate([...]) to be apart",
-        stacklevel=6,
+        stacklevel=_level_of_the_user(),
     )
+
+
+def _level_of_the_user() -> int:
+    """The stacklevel of the code that has called this package: there the warning can be acted on."""
+    frame, level = inspect.currentframe(), 0
+    while frame is not None and str(frame.f_globals.get("__name__")).partition(".")[0] == "leavo_async":
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 GATES = Registry()

@@ -60,9 +60,9 @@ class Scopes:
         for counter in self.counters:
             counter.take()
 
-    def give_back(self) -> None:
-        """All of it back, as if it had not been taken."""
+    def give_back(self, taken_at: float) -> None:
+        """All of it back, as if it had not been taken at that moment."""
         for bucket in self.buckets:
-            bucket.give_back()
+            bucket.give_back(taken_at)
         for counter in self.counters:
             counter.give_back()

@@ -15,6 +15,8 @@ _LESS = 0.85
 _MORE_A_WINDOW = 0.02
 _NOT_AGAIN_FOR = 1.0
 _LEAST = 0.05
+# Measured with a server that counts in a sliding log and was not exceeded: to wait for its reset cost 40 % of the rate.
+_WHOLE_WINDOW = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,21 @@ def named_limit(limit: RateLimit, quotas: Iterable[Quota], *, believed: bool) ->
     """
     named = [found for quota in quotas if (found := _named(limit, quota, believed=believed)) is not None]
     return min(named, key=lambda found: found.rate, default=None)
+
+
+def pause_for(quotas: Iterable[Quota], per: float | None) -> float:
+    """Seconds to wait because a server has nothing left; 0.0 if there is no need.
+
+    per: the window of the configured limit; None without one. A reset that is nearly a whole window away is that of a
+    server that counts back from each request, or refills steadily: at our pace it has more long before.
+    """
+    spent = [quota for quota in quotas if quota.remaining == 0]
+    resets = [quota.reset for quota in spent if quota.reset and _is_soon(quota.reset, quota.window or per)]
+    return max(resets, default=0.0)
+
+
+def _is_soon(reset: float, window: float | None) -> bool:
+    return window is None or reset < window * _WHOLE_WINDOW
 
 
 def _named(limit: RateLimit, quota: Quota, *, believed: bool) -> RateLimit | None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
+from typing import Any
 
 from leavo_async.errors import ConfigError
 
@@ -34,9 +37,11 @@ class RateLimit:
     group: str | None = None
 
     def __post_init__(self) -> None:
-        # `not (… > 0)` refuses NaN as well.
-        if self.requests < 1 or not self.per > 0 or not self.spread >= 0:
-            raise ConfigError(f"{self}: requests must be at least 1, per above 0, spread 0 or more")
+        if not (_is_whole(self.requests) and 0 < self.per < math.inf and 0 <= self.spread < math.inf):
+            raise ConfigError(
+                f"RateLimit({self.requests!r}, per={self.per!r}, spread={self.spread!r}): requests must be a whole "
+                "number of at least 1, per seconds above 0, spread 0 or more"
+            )
 
     @property
     def burst(self) -> float:
@@ -53,7 +58,7 @@ class RateLimit:
 
     def __str__(self) -> str:
         per = "a minute" if self.per == 60 else f"in {self.per:g} s"
-        return f"{self.requests} requests {per}{_of(self.group)}"
+        return f"{self.requests} request{'s' * (self.requests != 1)} {per}{_of(self.group)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +78,8 @@ class DailyCap:
     zone: tzinfo | None = None
 
     def __post_init__(self) -> None:
-        if self.requests is not None and self.requests < 1:
-            raise ConfigError(f"{self}: requests must be at least 1")
+        if self.requests is not None and not _is_whole(self.requests):
+            raise ConfigError(f"DailyCap({self.requests!r}): requests must be a whole number of at least 1, or None")
 
     def counts_from(self, wall: float) -> float:
         """What has left since then counts against a request that leaves at `wall` (seconds since the Unix epoch)."""
@@ -88,11 +93,26 @@ class DailyCap:
         return _midnight(self.zone, wall - _UNSURE, days=1) + _UNSURE
 
     def __str__(self) -> str:
-        requests = "a cap on requests" if self.requests is None else f"{self.requests} requests"
-        return f"{requests} a day{_of(self.group)}"
+        requests = "an unknown number of" if self.requests is None else str(self.requests)
+        return f"{requests} request{'s' * (self.requests != 1)} a day{_of(self.group)}"
 
 
 Limit = RateLimit | DailyCap
+
+
+def checked_limits(limits: Any) -> tuple[Limit, ...]:
+    """The limits, each once; ConfigError if they are anything else."""
+    if not isinstance(limits, Iterable):
+        raise ConfigError(f"limits={limits!r}: expected a sequence, such as [RateLimit(100)]")
+    checked = tuple(dict.fromkeys(limits))
+    for limit in checked:
+        if not isinstance(limit, RateLimit | DailyCap):
+            raise ConfigError(f"limits: {limit!r} is neither a RateLimit nor a DailyCap")
+    return checked
+
+
+def _is_whole(number: Any) -> bool:
+    return isinstance(number, int) and number >= 1
 
 
 def _of(group: str | None) -> str:

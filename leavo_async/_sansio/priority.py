@@ -25,9 +25,9 @@ def rank(priority: Any) -> int:
 NORMAL = rank("normal")
 
 
-def place(higher: int, same: int) -> int:
+def place(higher: int, same: int, passed_over: int = 0) -> int:
     """How many permits are granted before that of a newcomer, at least, from who waits now.
 
-    higher: those of higher priorities; same: those of its own.
+    higher: those of higher priorities; same: those of its own. passed_over: permits since the last turn of a lower one.
     """
-    return min(higher + same, EVERY * (same + 1) - 1)
+    return min(higher + same, EVERY * (same + 1) - 1 - passed_over)

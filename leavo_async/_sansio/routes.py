@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from leavo_async._sansio.limits import Limit
+from leavo_async._sansio.limits import Limit, checked_limits
 from leavo_async.errors import ConfigError
 
 
@@ -32,9 +32,9 @@ def groups_of(routes: Iterable[Route], method: str, path: str) -> tuple[str, ...
     return next((route.groups for route in routes if route.fits(method, path)), ())
 
 
-def checked_limits(limits: Iterable[Limit], routes: Sequence[Route]) -> tuple[Limit, ...]:
+def fitting_limits(limits: Iterable[Limit], routes: Sequence[Route]) -> tuple[Limit, ...]:
     """The limits, if each is for a group that some route has, or for the whole key; ConfigError otherwise."""
-    checked = tuple(limits)
+    checked = checked_limits(limits)
     groups = {group for route in routes for group in route.groups}
     for limit in checked:
         if limit.group is not None and limit.group not in groups:

@@ -26,9 +26,9 @@ class RateStatus:
     told: float | None = None
 
     def __str__(self) -> str:
-        why = "" if self.learned == 1 else f", {self.learned:.0%} of it after refusals"
-        told = "" if self.told is None else ", the server names less"
-        return f"{self.limit}: {self.tokens:.1f} tokens, {self.rate * 60:.1f} a minute{why}{told}"
+        why = "" if self.learned == 1 else f" (down to {self.learned:.0%}, the server has refused more)"
+        told = "" if self.told is None else " (the server names less than is configured)"
+        return f"{self.limit}: {round(self.tokens, 1) + 0.0} tokens, {self.rate * 60:.1f} a minute{why}{told}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ def test_a_token_given_back_is_there_again(clock: Clock) -> None:
     before = bucket.delay()
     clock.now += before
     bucket.take()
-    bucket.give_back()
+    bucket.give_back(clock.now)
 
     assert pytest.approx(0, abs=1e-9) == bucket.delay()
 

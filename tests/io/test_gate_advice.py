@@ -132,12 +132,33 @@ async def test_answers_to_earlier_requests_do_not_open_a_hold() -> None:
 @virtual_time
 async def test_a_server_that_has_nothing_left_is_not_asked_again_before_its_reset() -> None:
     """Its headers say so before it has to refuse anything."""
-    shared = gate(TEN_A_SECOND)
+    shared = gate(HUNDRED)
     one = await granted(shared)
-    shared.accepted(one, [Quota(remaining=0, reset=7.0), Quota(remaining=3, reset=100.0)])
+    shared.accepted(one, [Quota(remaining=0, reset=7.0), Quota(remaining=0, reset=5.0), Quota(remaining=3, reset=50.0)])
     shared.release(one)
 
     assert shared.held() == 7
+
+
+@virtual_time
+async def test_a_reset_that_is_a_whole_window_away_is_not_waited_for() -> None:
+    """It is that of a server which has more long before: one that counts back from each request, or refills."""
+    shared = gate(HUNDRED)
+    one = await granted(shared)
+    shared.accepted(one, [Quota(remaining=0, reset=59.0)])
+    assert shared.held() == 0
+    shared.accepted(one, [Quota(remaining=0, reset=59.0, window=3600.0)])
+    assert shared.held() == 59
+
+
+@virtual_time
+async def test_without_a_limit_of_ours_the_servers_word_is_all_there_is() -> None:
+    """Then nothing left means to wait for its reset, however far."""
+    shared = gate()
+    one = await granted(shared)
+    shared.accepted(one, [Quota(remaining=0, reset=59.0)])
+
+    assert shared.held() == 59
 
 
 @virtual_time
@@ -299,7 +320,7 @@ async def test_a_long_refusal_of_a_capped_call_closes_its_cap_and_nothing_else()
         await granted(both, "sms")
     assert refused.value.reset_at == 45_000.0
     await granted(both, "mail")
-    assert "a cap on requests a day for sms: 1 used, used up" in repr(both)
+    assert "an unknown number of requests a day for sms: 1 used, used up" in repr(both)
 
 
 @virtual_time

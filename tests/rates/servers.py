@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 
 from leavo_async import Request, Response
-from leavo_async.sandbox.limits import FixedWindow, Gcra, Limiter, SlidingLog, TokenBucket, TwoWindowCounter
+from leavo_async.sandbox.limits import FixedWindow, Gcra, Limiter, SlidingLog, TokenBucket, TwoWindowCounter, Verdict
 from leavo_async.testing import reply
 
 MODELS: dict[str, Callable[[int, float, float], Limiter]] = {
@@ -26,14 +26,16 @@ class FarServer:
     """A transport to a server that judges each request when it arrives.
 
     limiter: its limit. way: seconds that a request takes to get there, for each a new number.
+    headers: whether its answers tell what is left.
     """
 
-    def __init__(self, limiter: Limiter, way: Callable[[], float]) -> None:
+    def __init__(self, limiter: Limiter, way: Callable[[], float], *, headers: bool = False) -> None:
         self.sent: list[tuple[float, str]] = []
         self.arrived: list[float] = []
         self.refused: list[float] = []
         self._limiter = limiter
         self._way = way
+        self._headers = headers
 
     async def send(self, request: Request) -> Response:
         self.sent.append((asyncio.get_running_loop().time(), request.path))
@@ -43,9 +45,16 @@ class FarServer:
         verdict = self._limiter.admit(now)
         await asyncio.sleep(0.02)
         if verdict.allowed:
-            return reply(200, {})
+            return reply(200, {}, self._told(verdict) if self._headers else None)
         self.refused.append(now)
         return reply(429, None, {"Retry-After": str(math.ceil(verdict.retry_after))})
+
+    def _told(self, verdict: Verdict) -> dict[str, str]:
+        return {
+            "X-RateLimit-Limit": str(self._limiter.requests),
+            "X-RateLimit-Remaining": str(verdict.remaining),
+            "X-RateLimit-Reset": str(math.ceil(verdict.reset_after)),
+        }
 
     async def aclose(self) -> None:
         pass

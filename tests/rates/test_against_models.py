@@ -63,13 +63,15 @@ def run(limit: RateLimit, server: FarServer, windows: float, seed: int, cancels:
         return runner.run(main())
 
 
-def check(model: str, limit: RateLimit, seed: int, *, windows: float, cancels: float = 0.0) -> None:
+def check(
+    model: str, limit: RateLimit, seed: int, *, windows: float, cancels: float = 0.0, headers: bool = False
+) -> None:
     """Not one 429, never more than the limit in any window, nearly all of it used, in the order of the calls."""
     chance = random.Random(seed)
     limiter: Limiter = MODELS[model](limit.requests, limit.per, chance.uniform(0, limit.per))
     # Two windows only estimate. When every request is late by another time, one in some hundreds is refused although no
     # window has too many; with a way as ways are, none is.
-    server = FarServer(limiter, some_way(chance, limit.spread, rough=model != "two windows"))
+    server = FarServer(limiter, some_way(chance, limit.spread, rough=model != "two windows"), headers=headers)
     start = run(limit, server, windows, seed, cancels)
     end = start + windows * limit.per
 
@@ -95,6 +97,12 @@ def windows_for(requests: int) -> float:
 def test_no_429_and_97_percent_of_the_limit(model: str, requests: int) -> None:
     """Whatever way a server counts, wherever its windows begin."""
     check(model, RateLimit(requests), seed=1, windows=windows_for(requests))
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_headers_of_a_server_that_is_not_exceeded_cost_nothing(model: str) -> None:
+    """All of its answers tell what is left, and that is little: it is used all the same."""
+    check(model, RateLimit(100), seed=3, windows=6, headers=True)
 
 
 @pytest.mark.torture

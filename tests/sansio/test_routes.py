@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from leavo_async import ConfigError, DailyCap, RateLimit, Route
-from leavo_async._sansio.routes import checked_limits, groups_of
+from leavo_async._sansio.routes import fitting_limits, groups_of
 
 ROUTES = (
     Route("POST", "/{company}/messages/sms", groups=("messaging", "sms")),
@@ -35,8 +35,8 @@ def test_a_call_belongs_to_the_first_route_that_fits(method: str, path: str, gro
 def test_a_limit_for_a_group_that_no_route_has_is_refused() -> None:
     """It would hold for nothing, and its author would think otherwise."""
     limits = [RateLimit(60), RateLimit(30, group="messaging"), DailyCap(500, "sms")]
-    assert checked_limits(limits, ROUTES) == tuple(limits)
+    assert fitting_limits(limits, ROUTES) == tuple(limits)
     with pytest.raises(ConfigError, match="no group of routes 'mesaging': known are messaging, sms"):
-        checked_limits([RateLimit(30, group="mesaging")], ROUTES)
+        fitting_limits([RateLimit(30, group="mesaging")], ROUTES)
     with pytest.raises(ConfigError, match="no group of routes 'sms': it has none"):
-        checked_limits([DailyCap(5, "sms")], ())
+        fitting_limits([DailyCap(5, "sms")], ())
