@@ -279,7 +279,7 @@ class Session:
     def _gate(self, slots: Slots, clock: Callable[[], float]) -> Gate:
         if self._limiter is None:
             return GATES.join(self._secret, self._base_url, self._limits, slots, clock, self._wall)
-        self._limiter.users.add(slots)
+        self._limiter.users[slots] = self._limits
         return self._limiter
 
     def _aiohttp_transport(self) -> Transport:
@@ -296,7 +296,7 @@ async def _answer(call: _sender.Call, decoded: Callable[[Request, Response], T])
 
 
 async def _close(engine: _sender.Engine) -> None:
-    engine.gate.users.discard(engine.slots)
+    engine.gate.users.pop(engine.slots, None)
     engine.watch.close()
     await asyncio.sleep(0)  # the calls see it before their connections go
     await engine.transport.aclose()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -97,6 +98,26 @@ def test_a_group_that_the_api_does_not_have_is_refused() -> None:
     """Before anything is sent."""
     with pytest.raises(ConfigError, match="no group of routes 'sms'"):
         session(limits=[DailyCap(5, "sms")])
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (lambda: session(limits=RateLimit(5)), "expected a sequence"),
+        (lambda: session(limits=["5/min"]), "neither a RateLimit nor a DailyCap"),
+        (lambda: session(limiter=Gate([DailyCap(5, "typo")])), "no group of routes 'typo'"),
+        (lambda: Gate([5]), "neither a RateLimit nor a DailyCap"),  # type: ignore[list-item]
+        (lambda: RateLimit("5"), "whole number of at least 1"),  # type: ignore[arg-type]
+        (lambda: RateLimit(0), "whole number of at least 1"),
+        (lambda: RateLimit(5, float("inf")), "seconds above 0"),
+        (lambda: RateLimit(5, spread=float("nan")), "spread 0 or more"),
+        (lambda: DailyCap(0), "at least 1, or None"),
+    ],
+)
+def test_limits_that_cannot_be_meant_are_refused(make: Callable[[], object], reason: str) -> None:
+    """With the place and what was expected, before anything is sent."""
+    with pytest.raises(ConfigError, match=reason):
+        make()
 
 
 # Groups and caps

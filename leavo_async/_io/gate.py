@@ -7,7 +7,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
 from leavo_async._io.bucket import Bucket
 from leavo_async._io.counter import Counter
@@ -63,7 +63,8 @@ class Gate:
         self._scopes = _ByGroups(self)
         self._queues = Queues(self)
         self._numbers = itertools.count(1)
-        self.users: WeakSet[Slots] = WeakSet()  # the sessions that share it, for the registry
+        # The sessions that share it, by their slots, with the limits that each has named.
+        self.users: WeakKeyDictionary[Slots, Sequence[Limit]] = WeakKeyDictionary()
         # Reentrant, because a finalizer that the garbage collector runs in between may release a slot.
         self._lock = threading.RLock()
         self.change(limits, empty=empty)
@@ -113,7 +114,7 @@ class Gate:
         Then the moment is returned when it has room again, in seconds since the Unix epoch; otherwise None.
         """
         with self._lock:
-            capped = [counter for counter in self._scopes[permit.groups].counters if counter.cap.group is not None]
+            capped = [counter for counter in self._scopes[permit.groups].kept if counter.cap.group is not None]
             if capped and wait > _LONG:
                 for counter in capped:
                     counter.close(wait)
@@ -135,7 +136,7 @@ class Gate:
     def change(self, limits: Iterable[Limit], *, empty: bool = True) -> None:
         """Keep these limits from now on, also for those who wait already. empty: new ones start without a token.
 
-        The counts of daily caps go on, also while they are not kept.
+        A daily cap that is not kept counts on, for when it is kept again.
         """
         with self._lock:
             self._limits = checked_limits(limits)
@@ -180,7 +181,7 @@ class Gate:
                 waiting[PRIORITIES[line.rank]] += line.waiting
             return Status(
                 rates=tuple(bucket.status() for bucket in self._buckets.values()),
-                caps=tuple(counter.status() for counter in self._kept_counters()),
+                caps=tuple(counter.status() for cap, counter in self._counters.items() if cap in self._limits),
                 waiting=waiting,
                 held=self.held(),
                 probing=self._pause.probing,
@@ -208,7 +209,7 @@ class Gate:
     def refusal(self, permit: Permit) -> RefusedError | None:
         """Why a call should not wait any longer; None if it should."""
         scopes = self._scopes[permit.groups]
-        if scopes.counters and (reset_at := scopes.reset_at()) is not None:
+        if scopes.kept and (reset_at := scopes.reset_at()) is not None:
             return ExhaustedError(reset_at)
         held = self.held()
         if held > permit.patience:
@@ -222,7 +223,7 @@ class Gate:
         permit.slots.free -= 1
         permit.granted_at = self.now()
         permit.is_probe = self._pause.take()
-        if scopes.counters and self._queues.lines and scopes.reset_at() is not None:
+        if scopes.kept and self._queues.lines and scopes.reset_at() is not None:
             self._queues.recheck()
 
     def wake(self, seat: Seat) -> None:
@@ -264,15 +265,12 @@ class Gate:
 
     def scopes(self, groups: tuple[str, ...]) -> Scopes:
         """What holds for calls in these groups."""
-        return Scopes.of(self._buckets.values(), self._kept_counters(), groups)
+        return Scopes.of(self._buckets.values(), self._counters.values(), self._limits, groups)
 
     def _counter_of(self, group: str | None) -> Counter | None:
         """The fullest of a group, whatever its cap."""
         counters = [counter for cap, counter in self._counters.items() if cap.group == group]
         return max(counters, key=lambda counter: counter.status().used, default=None)
-
-    def _kept_counters(self) -> list[Counter]:
-        return [counter for cap, counter in self._counters.items() if cap in self._limits]
 
     def _ahead(self, permit: Permit, scopes: Scopes) -> int:
         """How many will certainly go before it: those held up by nothing that does not hold it up as well."""

@@ -52,9 +52,9 @@ class Registry:
             gate = self._gates.get(key)
             if gate is None:
                 gate = self._gates[key] = Gate(limits, clock=clock, wall=wall, empty=self._after_fork)
-            elif set(gate.limits) != set(limits):
+            else:
                 _agree(gate, limits)
-            gate.users.add(slots)
+            gate.users[slots] = limits
         return gate
 
     def clear(self) -> None:
@@ -82,12 +82,13 @@ class Registry:
 
 
 def _agree(gate: Gate, limits: Sequence[Limit]) -> None:
-    """The limits of all who use the gate."""
-    if gate.users:
-        _warn(gate, limits)
-        gate.change([*gate.limits, *limits])
-    else:
-        gate.change(limits, empty=not gate.is_fresh())
+    """Let the limits of all who use the gate hold, and of nobody else."""
+    others = list(gate.users.values())
+    wanted = dict.fromkeys(itertools.chain(*others, limits))
+    if any(set(other) != set(limits) for other in others):
+        _warn(limits, others)
+    if set(gate.limits) != set(wanted):
+        gate.change(wanted, empty=not gate.is_fresh())
 
 
 def _digest(secret: Secret, base_url: str) -> str:
@@ -101,10 +102,12 @@ def _place(base_url: str) -> str:
     return f"{url.scheme}://{url.hostname}{port}{url.path}"
 
 
-def _warn(gate: Gate, limits: Sequence[Limit]) -> None:
-    here, there = (", ".join(sorted(map(str, some))) or "no limit" for some in (limits, gate.limits))
+def _warn(limits: Sequence[Limit], others: Sequence[Sequence[Limit]]) -> None:
+    here, there = (
+        ", ".join(sorted(map(str, some))) or "no limit" for some in (set(limits), {*itertools.chain(*others)})
+    )
     warnings.warn(
-        f"a session names other limits ({here}) than those this process keeps for the same key ({there}): the lower "
+        f"a session names other limits ({here}) than another one of this process for the same key ({there}): the lower "
         "ones hold. Name the same limits everywhere, or pass limiter=Gate([...]) to be apart",
         stacklevel=_level_of_the_user(),
     )

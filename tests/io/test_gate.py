@@ -10,7 +10,8 @@ from itertools import pairwise
 import pytest
 
 from leavo_async import DailyCap, RateLimit
-from leavo_async._io.permit import ExhaustedError, HeldError, LateError
+from leavo_async._io.line import Line
+from leavo_async._io.permit import ExhaustedError, HeldError, LateError, Permit
 from leavo_async._io.slots import Slots
 from leavo_async.testing import VirtualTimeLoop, virtual_time
 
@@ -219,6 +220,39 @@ async def test_a_call_that_never_left_does_not_count() -> None:
     assert pytest.approx(1.5) == capped.status(slots).rates[0].tokens
 
 
+@virtual_time
+async def test_a_cap_that_the_server_closes_is_told_to_those_who_wait_for_it() -> None:
+    """At once; and so is one that is used up when it is changed."""
+    capped, slots = gate(RateLimit(10, 1000, 0), DailyCap(None, "sms"), DailyCap(5)), Slots(100)
+    first = permit(slots, "sms")
+    await capped.acquire(first)
+    waiting = asyncio.create_task(capped.acquire(permit(slots, "sms")))
+    await asyncio.sleep(0)
+    capped.refused(first, 4000)
+    await asyncio.sleep(0)
+    assert isinstance(waiting.exception(), ExhaustedError)
+
+    plain = asyncio.create_task(capped.acquire(permit(slots)))
+    await asyncio.sleep(0)
+    capped.change([RateLimit(10, 1000, 0), DailyCap(1)])
+    await asyncio.sleep(0)
+    assert isinstance(plain.exception(), ExhaustedError)
+
+
+@virtual_time
+async def test_another_number_of_a_cap_goes_on_with_its_count() -> None:
+    """Fifty a day, then forty: what was sent today was sent; also what was sent while no cap was kept."""
+    capped = gate(DailyCap(50))
+    for _ in range(30):
+        await capped.acquire(permit())
+    capped.change([])
+    for _ in range(10):
+        await capped.acquire(permit())
+    capped.change([DailyCap(40)])
+    with pytest.raises(ExhaustedError):
+        await capped.acquire(permit())
+
+
 # Cancellation
 
 
@@ -398,6 +432,87 @@ async def test_the_gate_shows_its_state() -> None:
     assert repr(shown) == f"<Gate {rate}, 5 requests a day: 1 used, 1 waiting, held for 7.0 s>"
     assert repr(slots) == "<Slots 1 of 8 used>"
     waiting.cancel()
+
+
+@virtual_time
+async def test_a_repeated_call_is_not_held_to_be_last() -> None:
+    """It keeps its place, so its deadline is measured by that, not by those who came later."""
+    busy, slots = gate(TEN_A_SECOND), Slots(1000)
+    early = permit(slots)
+    await busy.acquire(early)
+    waiting = [asyncio.create_task(busy.acquire(permit(slots))) for _ in range(100)]
+    await asyncio.sleep(0)
+    await busy.acquire(early, 1.0)
+
+    for task in waiting:
+        task.cancel()
+
+
+@virtual_time
+async def test_those_who_have_gone_do_not_count_in_the_estimate() -> None:
+    """Cancelled in this very turn, or on a loop that was closed: nobody is refused because of them."""
+    busy, slots = gate(TEN_A_SECOND), Slots(1000)
+    tasks = [asyncio.create_task(busy.acquire(permit(slots))) for _ in range(100)]
+    await asyncio.sleep(0)
+    for task in tasks:
+        task.cancel()
+    await busy.acquire(permit(slots), 1.0)
+
+    assert busy.status(slots).waiting["normal"] == 0
+
+
+@virtual_time
+async def test_a_coroutine_that_is_closed_while_it_waits_gives_everything_back() -> None:
+    """As when a loop ends for good: what it waited for goes to others."""
+    busy, slots = gate(TEN_A_SECOND, DailyCap(5)), Slots(10)
+    await busy.acquire(permit(slots))
+    coroutine = busy.acquire(permit(slots))
+    busy.hold(1)
+    coroutine.send(None)
+    coroutine.close()
+    await asyncio.sleep(2)
+
+    status = busy.status(slots)
+    assert (status.in_flight, status.caps[0].used, status.waiting["normal"]) == (1, 1, 0)
+
+
+@virtual_time
+async def test_a_finalizer_in_the_middle_loses_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The garbage collector may run anywhere, and what it ends may give a slot back while a call is being queued."""
+    busy, slots = gate(), Slots(1)
+    held = permit(slots)
+    await busy.acquire(held)
+    add = Line.add
+
+    def with_a_finalizer(line: Line, one: Permit) -> None:
+        busy.release(held)
+        add(line, one)
+
+    monkeypatch.setattr(Line, "add", with_a_finalizer)
+    await asyncio.wait_for(busy.acquire(permit(slots)), 1)
+
+
+@virtual_time
+async def test_a_token_that_has_leaked_away_is_not_given_back_twice() -> None:
+    """Granted, then the loop was blocked for seconds, then cancelled: there is no burst in it."""
+    busy, slots = gate(TEN_A_SECOND), Slots(10)
+    for _ in range(2):
+        await busy.acquire(permit(slots))
+    granted = asyncio.create_task(busy.acquire(permit(slots)))
+    await asyncio.sleep(0)
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualTimeLoop)
+    busy.hold(0.2)
+    await asyncio.sleep(0)
+    loop.jump(5)
+    busy._queues.pump()  # grants, as its timer would
+    loop.jump(5)
+    await busy.acquire(permit(slots))
+    before = busy.status(slots).rates[0].tokens
+    granted.cancel()
+    await asyncio.sleep(0)
+
+    assert busy.status(slots).rates[0].tokens == pytest.approx(before)
 
 
 # Change

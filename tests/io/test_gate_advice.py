@@ -114,6 +114,24 @@ async def test_a_probe_without_an_answer_makes_room_for_another() -> None:
 
 
 @virtual_time
+async def test_the_answer_to_an_old_probe_does_not_open_a_later_hold() -> None:
+    """It was slow; meanwhile the server has asked for another pause."""
+    held = gate(TEN_A_SECOND)
+    held.hold(1)
+    probe = await granted(held)
+    await asyncio.sleep(1)
+    held.hold(1)
+    await asyncio.sleep(1)
+    held.accepted(probe)
+    held.release(probe)
+    first, second = (asyncio.create_task(granted(held)) for _ in range(2))
+    await asyncio.sleep(0.5)
+
+    assert (first.done(), second.done()) == (True, False)
+    second.cancel()
+
+
+@virtual_time
 async def test_answers_to_earlier_requests_do_not_open_a_hold() -> None:
     """They left before it began, and tell nothing about now."""
     held = gate(TEN_A_SECOND)

@@ -171,11 +171,11 @@ def test_a_loop_that_was_closed_with_calls_waiting_is_forgotten() -> None:
     loop.close()
 
     async def one() -> None:
-        await gate.acquire(permit(slots))
+        await gate.acquire(permit(slots), 0.05)
         await gate.acquire(permit(slots))
 
     start = time.monotonic()
-    asyncio.run(one())
+    asyncio.run(one())  # with a deadline: those of the closed loop are not ahead
 
     assert time.monotonic() - start <= 0.1
     assert repr(gate).endswith("0 waiting>")
