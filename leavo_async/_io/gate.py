@@ -203,28 +203,34 @@ class Gate:
 
     def delay(self, groups: tuple[str, ...]) -> float:
         """Seconds until a call of these groups could go if it were the first, slots aside."""
-        delay = max(self._pause.delay(), self._scopes[groups].delay())
+        delay = self._scopes[groups].delay()
+        if not self._pause.is_open:
+            delay = max(delay, self._pause.delay())
         return delay if delay > _CRUMB else 0.0
 
     def refusal(self, permit: Permit) -> RefusedError | None:
         """Why a call should not wait any longer; None if it should."""
-        scopes = self._scopes[permit.groups]
-        if scopes.kept and (reset_at := scopes.reset_at()) is not None:
-            return ExhaustedError(reset_at)
+        if exhausted := _exhausted(self._scopes[permit.groups]):
+            return exhausted
         held = self.held()
         if held > permit.patience:
             return HeldError(held)
         return LateError(held) if held and self.now() + held > permit.deadline else None
 
-    def grant(self, permit: Permit) -> None:
-        """Take all that it needs."""
-        permit.taken = scopes = self._scopes[permit.groups]
+    def grant(self, permit: Permit) -> RefusedError | None:
+        """Take all that it needs, or say why it gets nothing: a daily cap is used up."""
+        scopes = self._scopes[permit.groups]
+        if exhausted := _exhausted(scopes):
+            return exhausted
+        permit.taken = scopes
         scopes.take()
         permit.slots.free -= 1
         permit.granted_at = self.now()
-        permit.is_probe = self._pause.take()
-        if scopes.kept and self._queues.lines and scopes.reset_at() is not None:
-            self._queues.recheck()
+        if not self._pause.is_open:
+            permit.is_probe = self._pause.take()
+        if scopes.kept and _exhausted(scopes):
+            self._queues.recheck()  # nobody waits for tomorrow
+        return None
 
     def wake(self, seat: Seat) -> None:
         """Let the loop of this seat, which is the running one, look at its calls."""
@@ -308,8 +314,14 @@ class Gate:
             named = named_limit(bucket.limit, quotas, believed=spent or bucket.is_told)
             if named is not None:
                 bucket.told(named)
+                self._queues.pump()  # it may be more than it was
         if pause := pause_for(quotas, min((bucket.limit.per for bucket in own), default=None)):
             self.hold(pause)
+
+
+def _exhausted(scopes: Scopes) -> ExhaustedError | None:
+    reset_at = scopes.reset_at() if scopes.kept else None
+    return None if reset_at is None else ExhaustedError(reset_at)
 
 
 class _ByGroups(dict[tuple[str, ...], Scopes]):

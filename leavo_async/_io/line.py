@@ -62,7 +62,7 @@ class Line:
         while queue:
             if not _is_over(queue[0]):
                 return queue[0]
-            queue.popleft()
+            self._uncount(queue.popleft())
         return None
 
     def pop(self) -> Permit:

@@ -28,8 +28,8 @@ class Door(Protocol):
         """Seconds until a call of these groups could go if it were the first, slots aside."""
         ...
 
-    def grant(self, permit: Permit) -> None:
-        """Take all that it needs."""
+    def grant(self, permit: Permit) -> RefusedError | None:
+        """Take all that it needs, or say why it gets nothing."""
         ...
 
     def refusal(self, permit: Permit) -> RefusedError | None:
@@ -123,6 +123,8 @@ class Queues:
         """Look at the head of each line once, in order; grant the first of this loop's that can go."""
         if seat is not None and seat.recheck:
             self._refuse_the_impatient(seat)
+        if len(self.lines) == 1 and self._pass_alone(seat):
+            return
         wake, reserved = math.inf, False
         ready: Line | None = None
         for line, delay in self._in_order():
@@ -140,6 +142,19 @@ class Queues:
             self._let_go(ready)
         elif seat is not None:
             self._arm(seat, wake)
+
+    def _pass_alone(self, seat: Seat | None) -> bool:
+        """The same where all who wait are alike and of this loop, as they nearly always are; False if they are not."""
+        (line,) = self.lines.values()
+        head = line.head()
+        if seat is None or line.seat is not seat or head is None:
+            return False
+        delay = self._door.delay(line.groups) if line.slots.free else math.inf
+        if delay:
+            self._arm(seat, delay)
+        else:
+            self._let_go(line)
+        return True
 
     def _in_order(self) -> list[tuple[Line, float]]:
         """Each line with the delay of its head: by rank, then by number; every fifth time a lower rank goes ahead."""
@@ -175,9 +190,8 @@ class Queues:
         """Grant to the head of a line, or refuse it if it must not wait any longer."""
         permit = line.pop()
         self._changed = True
-        refusal = self._door.refusal(permit)
-        if refusal is None:
-            self._door.grant(permit)
+        refusal = self._door.grant(permit)
+        if refusal is None and len(self.lines) > 1:
             lower_waits = any(other.rank > line.rank and other.waiting for other in self.lines.values())
             self.passed_over = self.passed_over + 1 if lower_waits and self.passed_over < EVERY - 1 else 0
         permit.future.set_result(refusal)

@@ -278,6 +278,20 @@ async def test_a_limit_that_the_server_names_needs_no_learning() -> None:
 
 
 @virtual_time
+async def test_a_rate_that_is_restored_holds_at_once_for_those_who_wait() -> None:
+    """Not only after the timer that was set for the lower one."""
+    told = gate(HUNDRED)
+    one = await granted(told)
+    told.accepted(one, [Quota(limit=2, window=60.0)])
+    waiting = [asyncio.create_task(granted(told)) for _ in range(2)]
+    await asyncio.sleep(0)
+    told.accepted(one, [Quota(limit=100, window=60.0)])
+    await asyncio.gather(*waiting)
+
+    assert asyncio.get_running_loop().time() - 1000 <= 2 / HUNDRED.rate
+
+
+@virtual_time
 async def test_a_limit_without_a_window_is_believed_when_there_is_a_reason() -> None:
     """It may be that of a second or an hour: only with a refusal, or nothing left, it is taken for the same window."""
     told = gate(HUNDRED)
