@@ -210,7 +210,8 @@ class Gate:
 
     def refusal(self, permit: Permit) -> RefusedError | None:
         """Why a call should not wait any longer; None if it should."""
-        if exhausted := _exhausted(self._scopes[permit.groups]):
+        scopes = self._scopes[permit.groups]
+        if scopes.kept and (exhausted := _exhausted(scopes)):
             return exhausted
         held = self.held()
         if held > permit.patience:
@@ -220,7 +221,7 @@ class Gate:
     def grant(self, permit: Permit) -> RefusedError | None:
         """Take all that it needs, or say why it gets nothing: a daily cap is used up."""
         scopes = self._scopes[permit.groups]
-        if exhausted := _exhausted(scopes):
+        if scopes.kept and (exhausted := _exhausted(scopes)):
             return exhausted
         permit.taken = scopes
         scopes.take()
@@ -320,7 +321,7 @@ class Gate:
 
 
 def _exhausted(scopes: Scopes) -> ExhaustedError | None:
-    reset_at = scopes.reset_at() if scopes.kept else None
+    reset_at = scopes.reset_at()
     return None if reset_at is None else ExhaustedError(reset_at)
 
 

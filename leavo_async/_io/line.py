@@ -68,7 +68,8 @@ class Line:
     def pop(self) -> Permit:
         """The head, out of the queue; call it only after `head` has shown it."""
         permit = self._queue.popleft()
-        self._uncount(permit)
+        permit.is_waiting = False
+        self.waiting -= 1
         return permit
 
     def refuse(self, permit: Permit, refusal: RefusedError) -> None:

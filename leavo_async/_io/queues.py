@@ -80,12 +80,15 @@ class Queues:
 
     def pump(self) -> None:
         """Grant what this loop may grant now, and see that each loop looks again when its next call is due."""
+        if self.lines:
+            self._pump(self._here())
+
+    def _pump(self, seat: Seat | None) -> None:
         self._changed = True
         if self._pumping:
             return  # a finalizer came in between; the pump that runs will see what it has changed
         self._pumping = True
         try:
-            seat = self._here()
             while self.lines and self._changed:
                 self._changed = False
                 self._pass(seat)
@@ -107,7 +110,8 @@ class Queues:
             seat.timer.cancel()
             seat.timer = None
         seat.armed = math.inf
-        self.pump()
+        seat.due_since = None
+        self._pump(seat)
 
     def _here(self) -> Seat | None:
         """The seat of the running loop, which is awake."""
@@ -146,15 +150,15 @@ class Queues:
     def _pass_alone(self, seat: Seat | None) -> bool:
         """The same where all who wait are alike and of this loop, as they nearly always are; False if they are not."""
         (line,) = self.lines.values()
-        head = line.head()
-        if seat is None or line.seat is not seat or head is None:
+        if seat is None or line.seat is not seat:
             return False
-        delay = self._door.delay(line.groups) if line.slots.free else math.inf
-        if delay:
-            self._arm(seat, delay)
-        else:
+        while line.head() is not None:
+            delay = self._door.delay(line.groups) if line.slots.free else math.inf
+            if delay:
+                self._arm(seat, delay)
+                return True
             self._let_go(line)
-        return True
+        return False
 
     def _in_order(self) -> list[tuple[Line, float]]:
         """Each line with the delay of its head: by rank, then by number; every fifth time a lower rank goes ahead."""
@@ -191,8 +195,10 @@ class Queues:
         permit = line.pop()
         self._changed = True
         refusal = self._door.grant(permit)
-        if refusal is None and len(self.lines) > 1:
-            lower_waits = any(other.rank > line.rank and other.waiting for other in self.lines.values())
+        if refusal is None:
+            lower_waits = len(self.lines) > 1 and any(
+                other.rank > line.rank and other.waiting for other in self.lines.values()
+            )
             self.passed_over = self.passed_over + 1 if lower_waits and self.passed_over < EVERY - 1 else 0
         permit.future.set_result(refusal)
 
