@@ -321,3 +321,58 @@ async def test_a_wall_clock_that_jumps_has_no_effect(monkeypatch: pytest.MonkeyP
     await asyncio.gather(*(made.request("GET", "/x") for _ in range(4)))
 
     assert transport.moments[-1] - transport.moments[0] >= 2.5 / RateLimit(30, 1, 0).rate - 0.002
+
+
+@virtual_time
+async def test_nobody_passes_between_a_429_and_its_hold() -> None:
+    """The slot of the refused attempt is free only when the pause has begun."""
+    made, transport = session(reply(429, None, {"Retry-After": "30"}), OK, seconds=0.1, max_in_flight=1, limits=())
+    await calls(made, 3)
+
+    assert transport.moments[1] - 1000 >= 30
+
+
+@virtual_time
+async def test_who_has_no_patience_for_a_pause_is_told_at_once() -> None:
+    """With the time that is left of it."""
+    made, transport = session(reply(429, None, {"Retry-After": "60"}), OK, wall=lambda: 5000.0)
+    first = asyncio.create_task(made.request("GET", "/x"))
+    await asyncio.sleep(0.1)
+    with pytest.raises(RateLimitError) as error:
+        await made.request("GET", "/y", retry=RetryPolicy(max_wait=10))
+    first.cancel()
+
+    assert (error.value.retry_after, error.value.retry_at) == (pytest.approx(59.9), pytest.approx(5059.9))
+    assert len(transport.requests) == 1
+
+
+@virtual_time
+async def test_a_429_may_name_the_limit() -> None:
+    """Then nothing needs to be learned."""
+    told = {"Retry-After": "1", "RateLimit-Policy": '"a";q=30;w=60'}
+    made, _ = session(reply(429, None, told), OK, limits=[RateLimit(60)])
+    await made.request("GET", "/x")
+
+    assert made.status().rates[0].told == pytest.approx(RateLimit(30).rate)
+
+
+@virtual_time
+async def test_refused_probes_teach_nothing_about_the_rate() -> None:
+    """The first 429 lowers it, those of the single requests after each pause do not."""
+    refused = reply(429, None, {"Retry-After": "5"})
+    made, _ = session(refused, refused, refused, OK, limits=[RateLimit(6000)])
+    await made.request("GET", "/x")
+
+    assert made.status().rates[0].learned == pytest.approx(0.85)
+
+
+@virtual_time
+async def test_a_closed_session_has_no_say() -> None:
+    """A new one may name other limits without a warning, and they hold."""
+    one, _ = session(limits=[RateLimit(50)])
+    await one.request("GET", "/x")
+    await one.aclose()
+    two, _ = session(limits=[RateLimit(70)])
+    await two.request("GET", "/x")
+
+    assert [rate.limit.requests for rate in two.status().rates] == [70]
