@@ -144,6 +144,7 @@ class Queues:
                 break
         if ready is not None:
             self._let_go(ready)
+            self._changed = True
         elif seat is not None:
             self._arm(seat, wake)
 
@@ -193,7 +194,6 @@ class Queues:
     def _let_go(self, line: Line) -> None:
         """Grant to the head of a line, or refuse it if it must not wait any longer."""
         permit = line.pop()
-        self._changed = True
         refusal = self._door.grant(permit)
         if refusal is None:
             lower_waits = len(self.lines) > 1 and any(
