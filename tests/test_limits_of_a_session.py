@@ -376,3 +376,15 @@ async def test_a_closed_session_has_no_say() -> None:
     await two.request("GET", "/x")
 
     assert [rate.limit.requests for rate in two.status().rates] == [70]
+
+
+@virtual_time
+async def test_a_warning_about_limits_points_at_the_users_code() -> None:
+    """At the line that can be changed, not at one of the package."""
+    one, _ = session(limits=[RateLimit(50)])
+    two, _ = session(limits=[RateLimit(70)])
+    await one.request("GET", "/x")
+    with pytest.warns(UserWarning, match="other limits") as caught:
+        await two.request("GET", "/x")
+
+    assert [warning.filename for warning in caught] == [__file__]

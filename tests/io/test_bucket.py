@@ -101,3 +101,55 @@ def test_no_stretch_of_time_gives_more_than_burst_and_rate(requests: int, steps:
     for first, start in enumerate(taken):
         for last in range(first, len(taken)):
             assert last - first + 1 <= limit.burst + limit.rate * (taken[last] - start) + 1e-6
+
+
+def test_a_bucket_that_has_learned_or_was_told_is_not_as_new(clock: Clock) -> None:
+    """Full or not: dropped now, it would forget what the server has said."""
+    told, refused = Bucket(RateLimit(100), clock), Bucket(RateLimit(100), clock)
+    told.told(RateLimit(50))
+    refused.refused(clock.now)
+
+    assert (told.is_fresh(), refused.is_fresh()) == (False, False)
+
+
+def test_a_refusal_slows_the_refill_at_once(clock: Clock) -> None:
+    """Not only when the next token is asked for."""
+    limit = RateLimit(100)
+    bucket = used_once(limit, clock)
+    bucket.take()
+    bucket.refused(clock.now)
+    clock.now += 0.5
+
+    assert bucket.delay() == pytest.approx((2 - 0.5) / (limit.rate * 0.85) - 0.5)
+
+
+def test_of_what_was_learned_and_what_was_told_the_lower_holds(clock: Clock) -> None:
+    """The server may name more than it takes."""
+    limit = RateLimit(100)
+    bucket = Bucket(limit, clock)
+    bucket.refused(clock.now)
+    bucket.told(RateLimit(95))
+    assert bucket.status().rate == pytest.approx(limit.rate * 0.85)
+    bucket.told(RateLimit(30))
+    assert bucket.status().rate == pytest.approx(RateLimit(30).rate)
+
+
+def test_a_token_given_back_late_does_not_overfill(clock: Clock) -> None:
+    """Half of it was refilled meanwhile: the bucket is full, and no more than full."""
+    limit = RateLimit(100)
+    bucket = used_once(limit, clock)
+    taken_at = clock.now
+    clock.now += 0.5 / limit.rate
+    bucket.give_back(taken_at)
+
+    assert (bucket.status().tokens, bucket.is_fresh()) == (limit.burst, True)
+
+
+def test_an_old_refusal_is_no_news_when_the_rate_has_recovered(clock: Clock) -> None:
+    """A slow answer to a request of that same flight teaches nothing again."""
+    bucket, asked_at = Bucket(RateLimit(100, 1), clock), clock.now - 0.5
+    bucket.refused(asked_at)
+    clock.now += 10
+    assert bucket.status().learned == 1
+    bucket.refused(asked_at)
+    assert bucket.status().learned == 1

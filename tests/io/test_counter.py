@@ -124,3 +124,24 @@ def test_a_cap_below_one_is_refused() -> None:
     """It would let nothing pass."""
     with pytest.raises(ConfigError, match="at least 1"):
         DailyCap(0)
+
+
+def test_a_count_that_the_server_has_closed_is_not_as_new() -> None:
+    """Although nothing was counted: dropped now, it would forget the server's word."""
+    counter = Counter(DailyCap(None), Clock(MIDNIGHT))
+    counter.close(100)
+
+    assert (counter.status().used, counter.is_fresh()) == (0, False)
+
+
+def test_a_wall_clock_that_steps_back_forgets_nothing() -> None:
+    """What was sent then counts with the latest minute, so for longer rather than shorter."""
+    wall = Clock(MIDNIGHT)
+    counter = Counter(DailyCap(3), wall)
+    for step in (0, -3600, 3600):
+        wall.now += step
+        used(counter, 1)
+
+    assert counter.reset_at() == MIDNIGHT + DAY + 120
+    wall.now = MIDNIGHT + DAY + 59
+    assert counter.status().used == 3

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Iterator
 from datetime import UTC
 
@@ -440,13 +439,3 @@ def test_a_loop_that_was_closed_disturbs_nobody(two: TwoLoops) -> None:
     assert (served.done(), list(shared._queues._seats)) == (True, [two.here])
     for task in tasks:
         task._log_destroy_pending = False  # type: ignore[attr-defined]
-
-
-def test_the_wait_for_a_hold_has_no_end_without_a_limit_of_patience() -> None:
-    """Unless a call says how long it would stay, it stays."""
-    held = Gate([HUNDRED], clock=Clock())
-    held.hold(DAY)
-    one = permit()
-    one.deadline = math.inf
-
-    assert held.refusal(one) is None

@@ -108,6 +108,39 @@ def test_limits_may_change_when_the_session_before_is_closed(office: Office) -> 
     assert office.join(HUNDRED, DailyCap(9), slots=one).status(one).caps[0].used == 1
 
 
+def test_gates_that_stay_do_not_keep_others_from_being_dropped(office: Office) -> None:
+    """Three tenants that are always there, and two hundred that come and go."""
+    stay = [Slots(1) for _ in range(3)]
+    for number, slots in enumerate(stay):
+        office.join(HUNDRED, slots=slots, key=f"made-up-key-{number}")
+    for number in range(200):
+        office.join(HUNDRED, slots=Slots(1), key=f"made-up-key-of-a-guest-{number}")
+    gc.collect()
+    for number in range(200):
+        office.join(HUNDRED, slots=stay[0], key=f"made-up-key-{number % 3}")
+
+    assert len(office.registry) == 3
+
+
+def test_a_limit_that_is_added_before_anything_was_sent_costs_nothing(office: Office) -> None:
+    """Only a gate that was used starts a new limit without a token."""
+    one, two = Slots(1), Slots(1)
+    office.join(HUNDRED, slots=one)
+    with pytest.warns(UserWarning, match="other limits"):
+        shared = office.join(FIFTY, slots=two)
+
+    assert [rate.tokens for rate in shared.status().rates] == [HUNDRED.burst, FIFTY.burst]
+
+
+def test_each_clock_has_its_gate(office: Office) -> None:
+    """Moments of virtual time mean nothing in real time."""
+    one, two = Slots(1), Slots(1)
+    before = office.join(HUNDRED, slots=one)
+    office.clock = Clock()
+
+    assert office.join(HUNDRED, slots=two) is not before
+
+
 def test_the_key_is_nowhere_in_the_registry(office: Office) -> None:
     """Only a digest of it."""
     office.join(HUNDRED, slots=Slots(1), key="canary-key-123")
