@@ -10,7 +10,10 @@ async with LeavoClient() as leavo:          # the key comes from LEAVO_API_KEY
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from leavo_async._io.abort import AbortController, AbortSignal
 from leavo_async._io.gate import Gate
+from leavo_async._sansio.auth import Secret
+from leavo_async._sansio.idempotency import Repeat
 from leavo_async._sansio.limits import DailyCap, RateLimit
 from leavo_async._sansio.messages import Headers, Request, Response
 from leavo_async._sansio.priority import Priority
@@ -21,6 +24,7 @@ from leavo_async._sansio.routes import Route
 from leavo_async._sansio.status import Status
 from leavo_async._sansio.unset import UNSET
 from leavo_async.errors import (
+    AbortedError,
     APIError,
     AuthenticationError,
     BadRequestError,
@@ -30,6 +34,7 @@ from leavo_async.errors import (
     ConnectError,
     ConnectTimeoutError,
     DeadlineError,
+    IdempotencyMismatchError,
     LeavoError,
     NotFoundError,
     OutcomeUnknownError,
@@ -55,6 +60,9 @@ if TYPE_CHECKING:
 __all__ = [
     "UNSET",
     "APIError",
+    "AbortController",
+    "AbortSignal",
+    "AbortedError",
     "ApiProfile",
     "AttemptRecord",
     "AuthenticationError",
@@ -69,6 +77,7 @@ __all__ = [
     "DeadlineError",
     "Gate",
     "Headers",
+    "IdempotencyMismatchError",
     "Lead",
     "LeavoClient",
     "LeavoError",
@@ -84,12 +93,14 @@ __all__ = [
     "RateLimitError",
     "ReadError",
     "ReadTimeoutError",
+    "Repeat",
     "Request",
     "Response",
     "ResponseTooLargeError",
     "ResponseValidationError",
     "RetryPolicy",
     "Route",
+    "Secret",
     "ServerError",
     "Session",
     "Status",

@@ -5,27 +5,40 @@ from __future__ import annotations
 import asyncio
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Literal, TypeVar
+from functools import partial
+from typing import Any, Generic, Literal, TypeVar
 
 import backoff
+from pydantic_core import to_json
 
+from leavo_async._io.abort import AbortSignal
+from leavo_async._io.credentials import Credentials
 from leavo_async._io.gate import Gate
-from leavo_async._io.guard import Guard, Watch
+from leavo_async._io.guard import Fired, Guard, Watch
 from leavo_async._io.permit import ExhaustedError, HeldError, LateError, Permit, RefusedError
+from leavo_async._io.progress import Progress
 from leavo_async._io.slots import Slots
 from leavo_async._io.transport import Transport
-from leavo_async._sansio.messages import Headers, Request, Response
-from leavo_async._sansio.priority import NORMAL
+from leavo_async._sansio.auth import Secret
+from leavo_async._sansio.budget import Budget
+from leavo_async._sansio.decode import decode_page
+from leavo_async._sansio.encode import Rules, encode
+from leavo_async._sansio.idempotency import is_write
+from leavo_async._sansio.messages import Headers, Lookup, Request, Response
+from leavo_async._sansio.priority import NORMAL, PRIORITIES
 from leavo_async._sansio.profile import ApiProfile
 from leavo_async._sansio.quotas import read_quotas
 from leavo_async._sansio.read import read
-from leavo_async._sansio.records import AttemptRecord, Observer
-from leavo_async._sansio.retry import HOPELESS, Failure, Retry, RetryPolicy, Settled, Stop
+from leavo_async._sansio.records import AttemptRecord, Observer, Phase
+from leavo_async._sansio.retry import FREE, HOPELESS, Failure, Retry, RetryPolicy, Settled, Stop
 from leavo_async.errors import (
-    APIError,
+    AbortedError,
+    AuthenticationError,
     ClosedError,
+    ConfigError,
+    ConnectTimeoutError,
     DeadlineError,
     LeavoError,
     OutcomeUnknownError,
@@ -35,7 +48,9 @@ from leavo_async.errors import (
     TransportError,
 )
 
+T = TypeVar("T")
 E = TypeVar("E", bound=LeavoError)
+_BULK = PRIORITIES.index("bulk")
 
 
 class TryAgain(Exception):
@@ -46,46 +61,88 @@ class TryAgain(Exception):
         self.delay = delay
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Engine:
     """What all calls of one session share. draw: chance, in [0, 1); wall: seconds since the Unix epoch."""
 
     profile: ApiProfile
+    rules: Rules
     gate: Gate
     slots: Slots
     transport: Transport
+    credentials: Credentials
     watch: Watch
     observers: Sequence[Observer]
     wall: Callable[[], float]
     draw: Callable[[], float]
+    budget: Budget = field(default_factory=Budget)
 
 
-class Call(Guard):
-    """One call under way: its request, its limits of time, and its story so far."""
+class Call(Guard, Generic[T]):
+    """One call under way: its request, what ends it, and its story so far."""
 
-    __slots__ = ("engine", "first", "history", "permit", "phase", "policy", "request", "started", "timeout")
+    __slots__ = (
+        "asked",
+        "began",
+        "decoded",
+        "ended_in",
+        "engine",
+        "first",
+        "gate",
+        "history",
+        "key",
+        "permit",
+        "policy",
+        "progress",
+        "refused",
+        "request",
+        "started",
+        "step",
+        "timeout",
+    )
+
+    key: Secret | None  # with which its latest attempt was signed
+    asked: int  # how often it had been asked for then
+    progress: Progress  # of its latest attempt
+    ended_in: Phase  # what it was doing when it was ended
 
     def __init__(
         self,
         engine: Engine,
         request: Request,
         policy: RetryPolicy,
+        decoded: Callable[[Request, Response], T],
         *,
         timeout: float,
         deadline: float | None,
+        signal: AbortSignal | None = None,
         rank: int = NORMAL,
     ) -> None:
-        """rank: its place in PRIORITIES."""
-        super().__init__(engine.watch, deadline)
+        """decoded: the value of a good answer; raises a LeavoError if it cannot be read. rank: place in PRIORITIES."""
+        super().__init__(engine.watch, deadline, signal)
         self.permit = Permit(engine.slots, request.groups, rank, policy.max_wait)
         self.engine = engine
+        self.gate = engine.gate  # of its latest attempt: a new key may bring another
         self.request = request
         self.policy = policy
+        self.decoded = decoded
         self.timeout = timeout
         self.history: tuple[AttemptRecord, ...] = ()
-        self.phase: Literal["queue", "attempt", "wait"] = "queue"
-        self.started = 0.0
+        self.step: Literal["queue", "attempt", "wait"] = "queue"
+        self.began = self.started = 0.0  # its first attempt, its latest one
         self.first: TryAgain | None = None
+        self.refused: AuthenticationError | None = None  # a key was; it is asked for again before the next attempt
+
+    @property
+    def phase(self) -> Phase:
+        """What it is doing."""
+        return self.progress.phase if self.step == "attempt" else self.step
+
+    def fire(self, cause: Fired) -> None:
+        """End the wait inside, and remember which it was: afterwards the connection is gone."""
+        if self.fired is None:
+            self.ended_in = self.phase
+        super().fire(cause)
 
     def note(self, status: int | None, error: LeavoError | None, decision: Retry | Stop | Settled | None) -> None:
         """Add the attempt that has just ended to the story, and tell the observers."""
@@ -99,6 +156,7 @@ class Call(Guard):
             seconds=self.engine.watch.loop.time() - self.started,
             delay=decision.delay if isinstance(decision, Retry) else None,
             because="" if decision is None else decision.because,
+            request_id=None if error is None else error.request_id,
         )
         self.history += (record,)
         for observer in self.engine.observers:
@@ -111,36 +169,94 @@ class Call(Guard):
         error.attempts = self.history
         error.idempotency_key = self.request.idempotency_key
         error.safe_to_retry = self.request.repeatable or error.outcome == "not sent"
+        if error.request_id is None:
+            error.request_id = next((r.request_id for r in reversed(self.history) if r.request_id), None)
         return error
 
-    def misread(self, error: LeavoError, response: Response) -> None:
-        """Give an error about the answer of this call the call's story."""
-        if len(self.history) < response.attempts:
-            self.note(response.status, None, None)
-        self.told(error)
-
-    def ending(self) -> ClosedError | DeadlineError:
+    def ending(self) -> ClosedError | DeadlineError | AbortedError:
         """The error for a call that was ended from outside."""
         error = super().ending()
         error.args = (f"{self.request}: {error}",)
-        if isinstance(error, DeadlineError):
-            error.phase = self.phase
-        if self.phase == "attempt":
-            error.outcome = "unknown"
+        if isinstance(error, (DeadlineError, AbortedError)):
+            error.phase = self.ended_in
+        if self.step == "attempt":
+            error.outcome = "not sent" if self.ended_in == "connect" else "unknown"
             self.note(None, error, Stop("the call was ended"))
         return self.told(error)
 
+    def timed_out(self) -> TransportError:
+        """The error for an attempt that has taken too long."""
+        if self.ended_in == "connect":
+            return ConnectTimeoutError(f"{self.request}: no connection within {self.timeout:g} s")
+        what = "the request was not taken" if self.ended_in == "send" else "no complete answer"
+        error = ReadTimeoutError(f"{self.request}: {what} within {self.timeout:g} s")
+        error.phase = "send" if self.ended_in == "send" else "read"
+        return error
 
-async def send(call: Call) -> Response:
-    """The answer of a call, after as many attempts as its policy allows; raises the error that ended it."""
+    def raise_if_aborted(self) -> None:
+        """Nothing is sent for a signal that has aborted already."""
+        if self.signal is not None and self.signal.aborted:
+            raise self.told(self.signal.error(f"{self.request}: "))
+
+
+async def send(call: Call[T]) -> T:
+    """The value of a call, after as many attempts as its policy allows; raises the error that ended it."""
+    call.raise_if_aborted()
+    unknown: OutcomeUnknownError | None = None
     with call:
         try:
             # Bare: a call that succeeds at once, as nearly all do, does not pay for the machinery of repeating.
             return await _attempt(call)
         except TryAgain as again:
             call.first = again
-        return await _repeat(call)
+        except OutcomeUnknownError as error:
+            unknown = error
+        return await _further(call, unknown)
     raise call.ending()
+
+
+async def _further(call: Call[T], unknown: OutcomeUnknownError | None) -> T:
+    """What follows the first attempt: repeats, or a look at what it has done."""
+    if unknown is None:
+        try:
+            return await _repeat(call)
+        except OutcomeUnknownError as error:
+            unknown = error
+    if call.request.lookup is not None:
+        return await _confirmed(call, call.request.lookup, unknown)
+    raise unknown
+
+
+async def _confirmed(call: Call[T], lookup: Lookup, unknown: OutcomeUnknownError) -> T:
+    """The value of a write of unknown outcome, if the thing can be found; the error, if it cannot."""
+    call.step = "wait"
+    problem: str = ""
+    for delay in (0.0, call.policy.first_delay, 2 * call.policy.first_delay):
+        await asyncio.sleep(delay)  # the server may still be at it, or its listings a little behind
+        try:
+            found = await _found(call, lookup)
+        except LeavoError as error:
+            problem = f"the look-up failed: {error}"
+            break
+        if len(found) == 1:
+            # Only the answer was lost; this is what it would have told.
+            return call.decoded(call.request, Response(200, Headers(), to_json(found[0]), len(call.history)))
+        problem = f"{len(found) or 'none'} found"
+        if found:
+            break
+    unknown.lookup = problem
+    unknown.args = (f"{unknown} ({problem})",)
+    raise unknown
+
+
+async def _found(call: Call[T], lookup: Lookup) -> list[Any]:
+    """What the look-up shows of the thing. It is a call of its own, under the guard of the first."""
+    engine = call.engine
+    request = encode(engine.rules, "GET", lookup.path, params=lookup.params, new_key=str)
+    decoded = partial(decode_page, engine.profile)
+    look = Call(engine, request, call.policy, decoded, timeout=call.timeout, deadline=None, rank=call.permit.rank)
+    page = await send(look)
+    return [item for item in page.items if lookup.is_it(item)]
 
 
 def _tell(observer: Observer, record: AttemptRecord) -> None:
@@ -164,18 +280,22 @@ with warnings.catch_warnings():
     # The policy speaks through TryAgain alone: no jitter of backoff's (it undercuts Retry-After), no limit of tries or
     # time (the policy has them), no logger (it prints the text of exceptions).
     @backoff.on_exception(backoff.runtime, TryAgain, value=_delay, jitter=None, logger=None)
-    async def _repeat(call: Call) -> Response:
+    async def _repeat(call: Call[T]) -> T:
         if call.first is not None:
             first, call.first = call.first, None
             raise first  # backoff knows how to wait before the second attempt
         return await _attempt(call)
 
 
-async def _attempt(call: Call) -> Response:
-    call.phase = "queue"
-    gate, left = call.engine.gate, call.left()
+async def _attempt(call: Call[T]) -> T:
+    call.step = "queue"
+    if call.refused is not None or call.engine.credentials.current is None:
+        await _ask_for_the_key(call)
+    if call.history and call.permit.rank == _BULK:
+        await _wait_for_budget(call)
+    gate = call.gate = call.engine.gate
     try:
-        await gate.acquire(call.permit, left)
+        await gate.acquire(call.permit, call.left())
     except RefusedError as error:
         refusal = error
     else:
@@ -187,17 +307,62 @@ async def _attempt(call: Call) -> Response:
     raise call.told(_refused(call, refusal))
 
 
-def _outcome(call: Call, outcome: Response | Failure) -> Response:
+async def _ask_for_the_key(call: Call[T]) -> None:
+    """Before the first request of a session, and after the server has refused its key."""
+    refused, call.refused = call.refused, None
+    problem: LeavoError | None = refused
+    call.bound(call.timeout)
+    try:
+        if refused is None:
+            await call.engine.credentials.ready()
+            return
+        if await call.engine.credentials.renew(call.key, call.asked):
+            return
+    except asyncio.CancelledError:
+        if not call.attempt_timed_out():
+            raise
+        problem = refused or ConnectTimeoutError(f"{call.request}: no key was given within {call.timeout:g} s")
+    except Exception as error:
+        if refused is None:
+            raise
+        refused.args = (f"{refused}; asking for another one has failed ({type(error).__name__})",)
+    finally:
+        call.unbound()
+    assert problem is not None
+    raise call.told(problem)
+
+
+async def _wait_for_budget(call: Call[T]) -> None:
+    """A long job has time: it waits until it may repeat, where others give up."""
+    if call.history[-1].status not in FREE:
+        while delay := call.engine.budget.take(call.engine.watch.loop.time()):  # noqa: ASYNC110  # nobody tells it
+            await asyncio.sleep(delay)
+
+
+def _outcome(call: Call[T], outcome: Response | Failure) -> T:
     if isinstance(outcome, Failure):
-        return _judge(call, outcome)
+        return _judge(call, outcome, getattr(outcome.error, "status", None))
     if call.history:
         outcome = replace(outcome, attempts=len(call.history) + 1)
-    if call.engine.observers:
-        call.note(outcome.status, None, None)
-    return outcome
+    try:
+        value = call.decoded(call.request, outcome)
+    except LeavoError as error:
+        failure = _unreadable(call, error)
+    else:
+        if call.engine.observers:
+            call.note(outcome.status, None, None)
+        return value
+    return _judge(call, failure, outcome.status)
 
 
-def _refused(call: Call, refusal: RefusedError) -> LeavoError:
+def _unreadable(call: Call[T], error: LeavoError) -> Failure:
+    """A good answer that says nothing of use. A write was done; a read may be told better the next time."""
+    error.__traceback__ = None  # the frames of decoding hold people's data
+    again = isinstance(error, TransportError) and not is_write(call.request.method)
+    return Failure(error, final=None if again else HOPELESS)
+
+
+def _refused(call: Call[T], refusal: RefusedError) -> LeavoError:
     """The error for a call that the gate has not let wait."""
     match refusal:
         case HeldError(seconds=seconds):
@@ -210,7 +375,7 @@ def _refused(call: Call, refusal: RefusedError) -> LeavoError:
             raise AssertionError(refusal)
 
 
-def _held(call: Call, seconds: float) -> RateLimitError:
+def _held(call: Call[T], seconds: float) -> RateLimitError:
     """It would have to wait longer than its policy allows, because of another's 429."""
     error = RateLimitError(
         f"{call.request}: the key is told to wait {seconds:.0f} s, which would pass max_wait", status=429
@@ -219,7 +384,7 @@ def _held(call: Call, seconds: float) -> RateLimitError:
     return error
 
 
-def _late(call: Call, estimate: float) -> DeadlineError:
+def _late(call: Call[T], estimate: float) -> DeadlineError:
     error = DeadlineError(
         f"{call.request}: its turn would come in {estimate:.1f} s, after the deadline{_not_sent(call)}"
         " (calls before it, or a pause that the server has asked for: see session.status())"
@@ -228,70 +393,96 @@ def _late(call: Call, estimate: float) -> DeadlineError:
     return error
 
 
-def _exhausted(call: Call, reset_at: float) -> QuotaExhaustedError:
+def _exhausted(call: Call[T], reset_at: float) -> QuotaExhaustedError:
     moment = datetime.fromtimestamp(reset_at, UTC).isoformat(timespec="seconds")
     error = QuotaExhaustedError(f"{call.request}: the daily cap is used up until {moment}{_not_sent(call)}")
     error.reset_at = reset_at
     return error
 
 
-def _not_sent(call: Call) -> str:
+def _not_sent(call: Call[T]) -> str:
     return "" if call.history else "; nothing was sent"
 
 
-async def _exchange(call: Call) -> Response | Failure:
+async def _exchange(call: Call[T]) -> Response | Failure:
     """One attempt, from permit to last byte."""
     engine = call.engine
-    call.phase = "attempt"
+    call.step, call.progress = "attempt", Progress()
+    call.key, call.asked = engine.credentials.current, engine.credentials.asked
     call.started = engine.watch.loop.time()
+    if not call.history:
+        call.began = call.started
+        engine.budget.sent(call.started)
     call.bound(call.timeout)
     try:
-        response = await engine.transport.send(call.request)
-    except TransportError as error:
+        response = await engine.transport.send(call.request, call.progress)
+    except (TransportError, ConfigError) as error:
         call.attempt_timed_out()  # a transport that turns our cancellation into an error of its own has answered it
-        return Failure(error)
+        return Failure(error, final=HOPELESS if isinstance(error, ConfigError) else None)
     except asyncio.CancelledError:
         if not call.attempt_timed_out():
             raise
-        return Failure(ReadTimeoutError(f"{call.request}: no complete answer within {call.timeout:g} s"))
+        return Failure(call.timed_out())
     finally:
         call.unbound()
     now = engine.wall()
     outcome = read(engine.profile, call.request, response, now=now)
     if isinstance(outcome, Response):
-        engine.gate.accepted(call.permit, read_quotas(outcome.headers, now=now))
+        call.gate.accepted(call.permit, read_quotas(outcome.headers, now=now))
     elif not isinstance(outcome.error, RateLimitError):
-        engine.gate.accepted(call.permit, outcome.advice.quotas)
+        call.gate.accepted(call.permit, outcome.advice.quotas)
     return outcome
 
 
-def _judge(call: Call, failure: Failure) -> Response:
+def _judge(call: Call[T], failure: Failure, status: int | None) -> T:
     """Raise TryAgain or the final error, whatever the policy decides."""
-    status = failure.error.status if isinstance(failure.error, APIError) else None
     if isinstance(failure.error, RateLimitError):
         failure = _told_to_wait(call, failure)
+    decision = _decision(call, failure)
     error = failure.error
-    left = call.left()
-    decision = call.policy.decide(call.request, failure, call.history, left=left, draw=call.engine.draw())
     call.note(status, error, decision)
     if isinstance(decision, Retry):
-        call.phase = "wait"
+        call.step = "wait"
+        call.refused = error if isinstance(error, AuthenticationError) else None
         raise TryAgain(decision.delay)
     if isinstance(decision, Settled):
-        return Response(204, Headers(), attempts=len(call.history))
+        return call.decoded(call.request, Response(204, Headers(), attempts=len(call.history)))
     raise call.told(_final(call, error, decision))
 
 
-def _told_to_wait(call: Call, failure: Failure) -> Failure:
+def _decision(call: Call[T], failure: Failure) -> Retry | Stop | Settled:
+    engine, error = call.engine, failure.error
+    if call.policy.was_refused(error):
+        error.outcome = "not sent"
+    if isinstance(error, AuthenticationError):
+        failure = replace(failure, may_renew=engine.credentials.may_renew)
+    now = engine.watch.loop.time()
+    is_bulk = call.permit.rank == _BULK  # it waits for the budget before its next attempt
+    decision = call.policy.decide(
+        call.request,
+        failure,
+        call.history,
+        left=call.left(),
+        draw=engine.draw(),
+        age=now - call.began,
+        has_budget=is_bulk or not engine.budget.delay(now),
+    )
+    if isinstance(decision, Retry) and not is_bulk and getattr(error, "status", None) not in FREE:
+        engine.budget.take(now)
+    return decision
+
+
+def _told_to_wait(call: Call[T], failure: Failure) -> Failure:
     """Let all calls of the key wait: it is the key's limit. Another failure if it was the daily cap of this one."""
-    reset_at = call.engine.gate.refused(call.permit, failure.advice.wait or 0.0, failure.advice.quotas)
+    reset_at = call.gate.refused(call.permit, failure.advice.wait or 0.0, failure.advice.quotas)
     return failure if reset_at is None else Failure(_exhausted(call, reset_at))
 
 
-def _final(call: Call, error: LeavoError, stop: Stop) -> LeavoError:
+def _final(call: Call[T], error: LeavoError, stop: Stop) -> LeavoError:
     if stop.may_have_happened:
         unknown = OutcomeUnknownError(f"{error}; it may have been done, and doing it twice would do harm: look it up")
         unknown.because = str(error)
+        unknown.request_id, unknown.retry_at = error.request_id, error.retry_at
         return unknown
     if stop.because != HOPELESS:
         error.args = (f"{error}; gave up: {stop.because}",)

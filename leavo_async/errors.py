@@ -1,14 +1,14 @@
 """Every error this library raises, as one tree.
 
-    LeavoError                    .outcome .attempts .idempotency_key .safe_to_retry .user_message
-    ├── ConfigError (ValueError)  refused before any I/O: bad key, http://, bad path, bad argument, wrong loop
+    LeavoError                    .outcome .attempts .idempotency_key .safe_to_retry .request_id .retry_at .user_message
+    ├── ConfigError (ValueError)  refused before any I/O: bad key, http://, bad path, read-only session, wrong loop
     ├── ClosedError               the session was closed before or during the call
     ├── QuotaExhaustedError       a daily cap is used up; .reset_at
-    ├── APIError                  the server's answer: .status .code .details .request_id .response
+    ├── APIError                  the server's answer: .status .code .details .response
     │   ├── BadRequestError 400 · UnprocessableError 422
-    │   ├── AuthenticationError 401 · PermissionDeniedError 403
-    │   ├── NotFoundError 404 · ConflictError 409
-    │   ├── RateLimitError 429    .retry_after .retry_at
+    │   ├── AuthenticationError 401 · PermissionDeniedError 403 (.missing_scope)
+    │   ├── NotFoundError 404 · ConflictError 409 · IdempotencyMismatchError
+    │   ├── RateLimitError 429    .retry_after
     │   └── ServerError 408, 5xx
     ├── TransportError            ended one attempt; .phase: connect | send | read
     │   ├── ConnectError          nothing was sent
@@ -16,10 +16,11 @@
     │   │   └── TLSError          never tried again
     │   ├── ReadError             the outcome is unknown
     │   │   └── ReadTimeoutError (TimeoutError)
-    │   └── ProtocolError         not HTTP, cut short, a redirect
+    │   └── ProtocolError         not HTTP, cut short, not JSON, a redirect
     │       └── ResponseTooLargeError
-    ├── OutcomeUnknownError       a write that may have happened and must not be repeated; .because
+    ├── OutcomeUnknownError       a write that may have happened and must not be repeated; .because .lookup
     ├── DeadlineError (TimeoutError)  the caller's deadline has passed, or would pass in the queue; .phase .estimate
+    ├── AbortedError              the caller's signal has aborted; .phase .reason
     └── ResponseValidationError   a 2xx whose shape is not what was promised; .problems
 
 `outcome` tells what happened at the server: "not sent" (nothing was done: the request never left, or it was refused),
@@ -32,10 +33,11 @@ from __future__ import annotations
 from typing import Any, ClassVar, Literal
 
 from leavo_async._sansio.messages import Response
-from leavo_async._sansio.records import AttemptRecord, Outcome
+from leavo_async._sansio.records import AttemptRecord, Outcome, Phase
 
 __all__ = [
     "APIError",
+    "AbortedError",
     "AuthenticationError",
     "BadRequestError",
     "ClosedError",
@@ -44,6 +46,7 @@ __all__ = [
     "ConnectError",
     "ConnectTimeoutError",
     "DeadlineError",
+    "IdempotencyMismatchError",
     "LeavoError",
     "NotFoundError",
     "OutcomeUnknownError",
@@ -68,15 +71,25 @@ class LeavoError(Exception):
     outcome: "not sent", "unknown" or "done" (see the module's text).
     attempts: one record for each attempt made, oldest first.
     idempotency_key: the key all attempts carried; None for reads.
-    safe_to_retry: True if the same call can be made again without doing anything twice.
+    safe_to_retry: True if the same call can be made again without doing anything twice; a write with this
+        idempotency_key.
+    request_id: the server's name for the last request that it answered, for its support; None if it gave none.
+    retry_at: when the server would be asked again, in seconds since the Unix epoch; None if it did not say.
     """
 
     outcome: Outcome = "not sent"
     attempts: tuple[AttemptRecord, ...] = ()
     idempotency_key: str | None = None
     safe_to_retry: bool = True
+    request_id: str | None = None
+    retry_at: float | None = None
     user_message: ClassVar[str] = "Something went wrong. Please try again later."
     """A sentence for end users, without detail."""
+
+    @property
+    def story(self) -> str:
+        """What happened, a line for each attempt: what came, after how long, and what followed."""
+        return "\n".join(map(str, self.attempts))
 
 
 class ConfigError(LeavoError, ValueError):
@@ -103,7 +116,6 @@ class APIError(LeavoError):
     """The server answered, and the answer is an error.
 
     status: the HTTP status. code, details: the server's own, None if it gave none.
-    request_id: the server's name for the request, None if it gave none.
     """
 
     def __init__(
@@ -143,9 +155,13 @@ class AuthenticationError(APIError):
 
 
 class PermissionDeniedError(APIError):
-    """403: the key lacks the right."""
+    """403: the key lacks the right.
+
+    missing_scope: the right that it lacks; None if the server does not name it.
+    """
 
     user_message = "This is not allowed."
+    missing_scope: str | None = None
 
 
 class NotFoundError(APIError):
@@ -160,15 +176,20 @@ class ConflictError(APIError):
     user_message = "This exists already."
 
 
+class IdempotencyMismatchError(APIError):
+    """The server knows this idempotency key from another request: a key names one operation, and this is another."""
+
+    user_message = ConfigError.user_message
+
+
 class RateLimitError(APIError):
     """429: too many requests, and waiting as long as asked would not fit.
 
-    retry_after: seconds the server asked us to wait. retry_at: the same as seconds since the Unix epoch.
+    retry_after: seconds the server asked us to wait.
     """
 
     user_message = "The service is busy. Please try again in a few minutes."
     retry_after: float | None = None
-    retry_at: float | None = None
 
 
 class ServerError(APIError):
@@ -181,10 +202,14 @@ class TransportError(LeavoError):
     """An attempt ended without an answer that can be used.
 
     phase: how far it got, "connect", "send" or "read".
+    status: that of the answer, if its head was read.
+    max_repeats: sends after which the same error is believed; None if it may well pass.
     """
 
     outcome: Outcome = "unknown"
     phase: Literal["connect", "send", "read"] = "read"
+    status: int | None = None
+    max_repeats: int | None = None
     user_message = "The service cannot be reached. Please try again later."
 
 
@@ -212,7 +237,7 @@ class ReadTimeoutError(ReadError, TimeoutError):
 
 
 class ProtocolError(TransportError):
-    """What came back is not a complete HTTP answer of the promised kind."""
+    """What came back is not a complete answer of the promised kind: not HTTP, cut short, not JSON, a redirect."""
 
 
 class ResponseTooLargeError(ProtocolError):
@@ -223,12 +248,14 @@ class OutcomeUnknownError(LeavoError):
     """A write may have happened, and repeating it could do it twice.
 
     because: what went wrong. Look the thing up before sending it again.
+    lookup: what was found when we looked it up; None where that cannot be done.
     """
 
     outcome = "unknown"
     safe_to_retry = False
     user_message = "We could not confirm that this was saved. Please check before trying again."
     because: str = ""
+    lookup: str | None = None
 
 
 class DeadlineError(LeavoError, TimeoutError):
@@ -237,13 +264,24 @@ class DeadlineError(LeavoError, TimeoutError):
     A wait that would not fit into it is not begun. Between attempts the error of the last attempt is raised then; in
     the queue it is this one.
 
-    phase: what the call was doing, "queue", "attempt" or "wait".
+    phase: what the call was doing: "queue", "connect", "send", "read", or "wait" between attempts.
     estimate: seconds that it would at least have had to wait in the queue; None if it was not refused for that.
     """
 
-    phase: Literal["queue", "attempt", "wait"] = "queue"
+    phase: Phase = "queue"
     estimate: float | None = None
     user_message = "This took too long. Please try again later."
+
+
+class AbortedError(LeavoError):
+    """The caller's signal has aborted.
+
+    phase: what the call was doing, as in DeadlineError. reason: what the signal was aborted with.
+    """
+
+    phase: Phase = "queue"
+    reason: Any = None
+    user_message = "This was stopped."
 
 
 class ResponseValidationError(LeavoError):

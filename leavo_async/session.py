@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import ssl
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -13,15 +14,17 @@ from types import TracebackType
 from typing import Any, Self, TypedDict, TypeVar, Unpack
 
 from leavo_async import _sender
-from leavo_async._io.aiohttp_transport import AiohttpTransport
+from leavo_async._io.abort import AbortSignal
+from leavo_async._io.aiohttp_transport import AiohttpTransport, proxy_of_environment
+from leavo_async._io.credentials import Credentials
 from leavo_async._io.gate import Gate
 from leavo_async._io.guard import Watch
 from leavo_async._io.registry import GATES
 from leavo_async._io.slots import Slots
 from leavo_async._io.transport import Transport
-from leavo_async._sansio.auth import Secret, checked_key
+from leavo_async._sansio.auth import Ask, Secret
 from leavo_async._sansio.decode import decode, decode_page
-from leavo_async._sansio.encode import checked_base_url, encode
+from leavo_async._sansio.encode import Rules, checked_base_url, encode
 from leavo_async._sansio.idempotency import Honoured, checked_honoured
 from leavo_async._sansio.limits import Limit
 from leavo_async._sansio.messages import Request, Response
@@ -32,7 +35,7 @@ from leavo_async._sansio.records import Observer
 from leavo_async._sansio.retry import RetryPolicy
 from leavo_async._sansio.routes import fitting_limits
 from leavo_async._sansio.status import Status
-from leavo_async.errors import ClosedError, ConfigError, LeavoError
+from leavo_async.errors import ClosedError, ConfigError
 from leavo_async.pagination import Pages
 
 T = TypeVar("T")
@@ -42,12 +45,14 @@ class CallOptions(TypedDict, total=False):
     """What each call may set for itself.
 
     timeout: seconds for one attempt. deadline: seconds for the whole call, queue and waits included.
+    signal: an AbortSignal that ends the call, wherever it waits.
     idempotency_key: your own name for a write, 1 to 64 visible ASCII characters. priority: "interactive" goes before
     "normal", the default, and that before "bulk". retry: another RetryPolicy. headers: more header fields.
     """
 
     timeout: float
     deadline: float | None
+    signal: AbortSignal | None
     idempotency_key: str
     priority: Priority
     retry: RetryPolicy
@@ -65,8 +70,11 @@ class SessionOptions(TypedDict, total=False):
     limiter: Gate | None
     max_in_flight: int
     idempotency: Honoured | None
+    read_only: bool
     observers: Sequence[Observer]
     transport: Transport | None
+    ssl_context: ssl.SSLContext | None
+    trust_env: bool
     wall: Callable[[], float]
     allow_insecure_loopback: bool
 
@@ -78,7 +86,9 @@ class Session:
             value = await session.request("GET", "/path", params={"a": 1})
 
     profile: what the API is like.
-    credentials: the key; None reads the profile's environment variable.
+    credentials: the key, as a text or a Secret; None reads the profile's environment variable; or a coroutine function
+        that gives it. The last two are asked again, once, when the server has refused a key (401): so a key can be
+        changed without a restart.
     base_url: another place of the same API.
     timeout: seconds that one attempt may take, from permit to last byte.
     deadline: seconds that a whole call may take, queue and waits included; None for no such limit.
@@ -89,8 +99,11 @@ class Session:
     max_in_flight: attempts at the same time.
     idempotency: what the server does with idempotency keys ("honoured", "ignored", "unknown"), if you know better than
         the profile; "honoured" lets writes be repeated after an unknown outcome.
+    read_only: refuse every write with a ConfigError, before anything is sent.
     observers: functions that get an AttemptRecord after each attempt.
     transport: something else to send through, such as testing.FakeTransport.
+    ssl_context: your own, with the certificate authority of your company; it must verify certificates and host names.
+    trust_env: send through the proxy that HTTPS_PROXY names, unless NO_PROXY has the host.
     wall: the clock, in seconds since the Unix epoch.
     allow_insecure_loopback: permits http to this machine, for a sandbox.
 
@@ -103,11 +116,12 @@ class Session:
     _engine: _sender.Engine | None = None
     _closed = False
     _closing: asyncio.Task[None] | None = None
+    _process = 0  # in which it was opened
 
     def __init__(
         self,
         profile: ApiProfile,
-        credentials: str | Secret | None = None,
+        credentials: str | Secret | Ask | None = None,
         *,
         base_url: str | None = None,
         timeout: float = 30.0,
@@ -117,16 +131,27 @@ class Session:
         limiter: Gate | None = None,
         max_in_flight: int = 32,
         idempotency: Honoured | None = None,
+        read_only: bool = False,
         observers: Sequence[Observer] = (),
         transport: Transport | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+        trust_env: bool = False,
         wall: Callable[[], float] = time.time,
         allow_insecure_loopback: bool = False,
     ) -> None:
         # Wrapped at once, and the plain text let go: the frames of this call may be printed with their locals.
-        secret, credentials = Secret.of(credentials) or _from_environment(profile.key_variable), None
-        self._secret = checked_key(secret, variable=profile.key_variable)
+        source, credentials = Secret.of(credentials) if isinstance(credentials, str) else credentials, None
+        self._credentials = Credentials(source, variable=profile.key_variable)
         self._profile = profile
         self._base_url = checked_base_url(base_url or profile.base_url, loopback_http=allow_insecure_loopback)
+        self._rules = Rules(
+            self._base_url,
+            profile.routes,
+            checked_honoured(idempotency or profile.honoured),
+            profile.key_lasts,
+            read_only=read_only,
+            private_targets=allow_insecure_loopback,
+        )
         self._timeout = _seconds("timeout", timeout)
         self._deadline = _deadline(deadline)
         self._retry = retry or RetryPolicy()
@@ -136,9 +161,10 @@ class Session:
         self._limits = fitting_limits(profile.limits if given is None else given, profile.routes)
         self._limiter = limiter
         self._max_in_flight = _at_least_one("max_in_flight", max_in_flight)
-        self._honoured: Honoured = checked_honoured(idempotency or profile.honoured)
         self._observers = tuple(observers)
         self._transport = transport
+        self._ssl_context = _checked_context(ssl_context)
+        self._trust_env = trust_env
         self._wall = wall
 
     async def request(
@@ -156,8 +182,8 @@ class Session:
         path: starts with "/", without query. cast_to: a type pydantic can validate; without it JSON as it is, taken out
         of {"data": …}. Raises ConfigError before anything is sent, otherwise the errors of `leavo_async.errors`.
         """
-        call = self._call(method, path, params, json, options)
-        return await _answer(call, partial(decode, self._profile, cast_to=cast_to))
+        decoded = partial(decode, self._profile, cast_to=cast_to)
+        return await _sender.send(self._call(method, path, params, json, options, decoded))
 
     async def send(
         self,
@@ -169,7 +195,7 @@ class Session:
         **options: Unpack[CallOptions],
     ) -> Response:
         """The answer as it came: status, headers, body, attempts. Errors as in `request`."""
-        return await _sender.send(self._call(method, path, params, json, options))
+        return await _sender.send(self._call(method, path, params, json, options, _as_it_came))
 
     def pages(
         self,
@@ -184,12 +210,13 @@ class Session:
         """A listing, page by page as it is consumed.
 
         cast_to: the type of one item. page_size: items a request, default as many as the API allows. max_items: where
-        to end at the latest. options hold for each page's call.
+        to end at the latest. options hold for each page's call; one signal ends the whole listing.
         """
+        self._profile.paging.check(params or {})
+        decoded = partial(decode_page, self._profile, cast_to=cast_to)
 
         async def fetch(place: dict[str, int]) -> Page:
-            call = self._call("GET", path, {**(params or {}), **place}, None, options)
-            return await _answer(call, partial(decode_page, cast_to=cast_to))
+            return await _sender.send(self._call("GET", path, {**(params or {}), **place}, None, options, decoded))
 
         return Pages(fetch, self._profile.paging, page_size=page_size, max_items=max_items)
 
@@ -200,13 +227,24 @@ class Session:
             return (self._limiter or Gate(self._limits)).status(Slots(self._max_in_flight))
         return self._engine.gate.status(self._engine.slots)
 
-    async def aclose(self) -> None:
-        """Close every connection; calls under way end with ClosedError. A second time does nothing more."""
+    async def aclose(self, drain: float = 0.0) -> None:
+        """Close every connection; calls under way end with ClosedError. A second time does nothing more.
+
+        drain: seconds for which those under way may first come to their end; new ones are refused at once.
+        """
         self._closed = True
-        if self._closing is None and self._engine is not None:
-            self._closing = asyncio.create_task(_close(self._engine))
-        if self._closing is not None:
-            await asyncio.shield(self._closing)  # whoever stops waiting for it does not stop it
+        engine = self._engine
+        if engine is None or self._is_of_another_process():
+            return  # the connections are the parent's: to close them here would disturb it there
+        if engine.watch.loop.is_closed():
+            await engine.transport.aclose()
+            return
+        self._check_loop(engine)
+        if drain and self._closing is None:
+            await engine.watch.drained(_seconds("drain", drain))
+        if self._closing is None:
+            self._closing = asyncio.create_task(_close(engine))
+        await asyncio.shield(self._closing)  # whoever stops waiting for it does not stop it
 
     async def __aenter__(self) -> Self:
         self._opened()
@@ -226,26 +264,32 @@ class Session:
         return f"<{type(self).__name__} {self._base_url} {state}>"
 
     def _call(
-        self, method: str, path: str, params: Mapping[str, Any] | None, json: Any, options: CallOptions
-    ) -> _sender.Call:
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, Any] | None,
+        json: Any,
+        options: CallOptions,
+        decoded: Callable[[Request, Response], T],
+    ) -> _sender.Call[T]:
         request = encode(
-            self._base_url,
+            self._rules,
             method,
             path,
             params=params,
             json=json,
             headers=options.get("headers"),
             idempotency_key=options.get("idempotency_key"),
-            honoured=self._honoured,
             new_key=_new_key,
-            routes=self._profile.routes,
         )
         return _sender.Call(
             self._opened(),
             request,
             options.get("retry") or self._retry,
+            decoded,
             timeout=_seconds("timeout", options["timeout"]) if "timeout" in options else self._timeout,
             deadline=_deadline(options["deadline"]) if "deadline" in options else self._deadline,
+            signal=_signal(options["signal"]) if "signal" in options else None,
             rank=rank(options["priority"]) if "priority" in options else NORMAL,
         )
 
@@ -254,9 +298,20 @@ class Session:
         engine = self._engine
         if engine is None or self._closed:
             engine = self._engine = self._open()
-        elif engine.watch.loop is not asyncio.get_running_loop():
-            raise ConfigError("the session belongs to another event loop: make one session for each loop")
+        else:
+            self._check_loop(engine)
+        self._credentials.warn_of_expiry(self._wall)
         return engine
+
+    def _check_loop(self, engine: _sender.Engine) -> None:
+        if engine.watch.loop is asyncio.get_running_loop():
+            return
+        if self._is_of_another_process():
+            raise ConfigError("the session was opened before this process was forked: make one in each process")
+        raise ConfigError("the session belongs to another event loop: make one session for each loop")
+
+    def _is_of_another_process(self) -> bool:
+        return self._process != os.getpid()
 
     def _open(self) -> _sender.Engine:
         if self._closed:
@@ -265,34 +320,38 @@ class Session:
         # A loop with a clock of its own (testing.VirtualTimeLoop) has it used for everything.
         clock: Callable[[], float] = getattr(loop, "clock", time.monotonic)
         slots = Slots(self._max_in_flight)
-        return _sender.Engine(
+        engine = _sender.Engine(
             profile=self._profile,
-            gate=self._gate(slots, clock),
+            rules=self._rules,
+            gate=self._limiter or Gate(self._limits, clock=clock, wall=self._wall),
             slots=slots,
             transport=self._transport or self._aiohttp_transport(),
+            credentials=self._credentials,
             watch=Watch(loop),
             observers=self._observers,
             wall=self._wall,
             draw=random.random,
         )
+        self._process = os.getpid()
+        if self._limiter is not None:
+            self._limiter.users[slots] = self._limits
+        self._credentials.serve(partial(self._sign, engine, clock))
+        return engine
 
-    def _gate(self, slots: Slots, clock: Callable[[], float]) -> Gate:
+    def _sign(self, engine: _sender.Engine, clock: Callable[[], float], secret: Secret) -> None:
+        """Have all requests carry this key, and keep the limits that it has in this process."""
+        engine.transport.sign(self._profile.auth.headers(secret))
         if self._limiter is None:
-            return GATES.join(self._secret, self._base_url, self._limits, slots, clock, self._wall)
-        self._limiter.users[slots] = self._limits
-        return self._limiter
+            before = engine.gate if engine.slots in engine.gate.users else None
+            engine.gate = GATES.join(
+                secret, self._base_url, self._limits, engine.slots, clock, self._wall, before=before
+            )
+            if before is not None and before is not engine.gate:
+                before.users.pop(engine.slots, None)
 
     def _aiohttp_transport(self) -> Transport:
-        return AiohttpTransport(self._profile.auth.headers(self._secret), max_body_bytes=self._profile.max_body_bytes)
-
-
-async def _answer(call: _sender.Call, decoded: Callable[[Request, Response], T]) -> T:
-    response = await _sender.send(call)
-    try:
-        return decoded(call.request, response)
-    except LeavoError as error:
-        call.misread(error, response)
-        raise
+        proxy = proxy_of_environment(self._base_url) if self._trust_env else None
+        return AiohttpTransport(max_body_bytes=self._profile.max_body_bytes, ssl_context=self._ssl_context, proxy=proxy)
 
 
 async def _close(engine: _sender.Engine) -> None:
@@ -302,8 +361,25 @@ async def _close(engine: _sender.Engine) -> None:
     await engine.transport.aclose()
 
 
-def _from_environment(variable: str) -> Secret | None:
-    return Secret.of(os.environ.get(variable))
+def _as_it_came(request: Request, response: Response) -> Response:
+    return response
+
+
+def _checked_context(context: Any) -> ssl.SSLContext | None:
+    """The context, if it protects as well as ours does; there is no way to switch that off."""
+    if context is None:
+        return None
+    if not isinstance(context, ssl.SSLContext):
+        raise ConfigError("ssl_context: expected an ssl.SSLContext, such as ssl.create_default_context(cafile=...)")
+    if context.verify_mode is not ssl.CERT_REQUIRED or not context.check_hostname:
+        raise ConfigError("ssl_context: must verify certificates and host names (CERT_REQUIRED, check_hostname)")
+    if context.minimum_version not in _SAFE_TLS:
+        raise ConfigError("ssl_context: must not speak less than TLS 1.2 (minimum_version = TLSVersion.TLSv1_2)")
+    return context
+
+
+# https://www.rfc-editor.org/rfc/rfc8996 deprecates TLS 1.0 and 1.1.
+_SAFE_TLS = (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3, ssl.TLSVersion.MAXIMUM_SUPPORTED)
 
 
 def _new_key() -> str:
@@ -314,6 +390,12 @@ def _seconds(name: str, value: Any) -> float:
     # Infinity would be no limit at all, and an attempt without one can hang for ever. NaN fails each comparison.
     if not isinstance(value, (int, float)) or not 0 < value < float("inf"):
         raise ConfigError(f"{name}={value}: expected seconds above 0")
+    return value
+
+
+def _signal(value: Any) -> AbortSignal | None:
+    if value is not None and not isinstance(value, AbortSignal):
+        raise ConfigError("signal: expected an AbortSignal, such as AbortController().signal")
     return value
 
 

@@ -17,8 +17,8 @@ from leavo_async import (
     LeavoClient,
     NotFoundError,
     OutcomeUnknownError,
+    ProtocolError,
     RateLimit,
-    ResponseValidationError,
     RetryPolicy,
 )
 from leavo_async.sandbox import Fault, FixedWindow, Gcra, Sandbox, SlidingLog, TokenBucket, TwoWindowCounter
@@ -101,14 +101,37 @@ async def test_a_passing_fault_is_not_seen_by_the_caller() -> None:
     "fault", [Fault(reset="after"), Fault(reset="before"), Fault(status=500, commit=True), Fault(status=502)]
 )
 async def test_a_create_of_unknown_outcome_is_sent_once(fault: Fault) -> None:
-    """Whether the lead is there or not: nothing is ever done twice."""
-    async with both(fault) as (leavo, sandbox):
-        with pytest.raises(OutcomeUnknownError) as caught:
+    """Whether the lead is there or not: nothing is ever done twice. Here lists show it too late to tell."""
+    async with both(fault, search_lag=60) as (leavo, sandbox):
+        with pytest.raises(OutcomeUnknownError, match="none found") as caught:
             await leavo.leads.create(**ANA)
 
     assert (caught.value.outcome, caught.value.safe_to_retry) == ("unknown", False)
     assert sandbox.ledger.count("POST") == 1
     assert sandbox.ledger.requests[0].idempotency_key == caught.value.idempotency_key
+
+
+@pytest.mark.parametrize("dialect", ["enveloped", "bare"])
+@pytest.mark.parametrize("fault", [Fault(reset="after", method="POST"), Fault(status=500, commit=True)])
+async def test_a_create_whose_answer_is_lost_finds_its_lead(fault: Fault, dialect: str) -> None:
+    """By its phone: one POST, one lead, and the caller gets it as if nothing had happened."""
+    async with both(fault, dialect=dialect) as (leavo, sandbox):
+        lead = await leavo.leads.create(**ANA)
+
+    assert [lead.id] == [found["id"] for found in sandbox.leads]
+    assert (lead.name, lead.phone) == (ANA["name"], ANA["phone"])
+    assert sandbox.ledger.count("POST") == 1
+
+
+async def test_a_lead_of_somebody_else_is_not_taken_for_ours() -> None:
+    """The same phone with another name was there before: whose it is nobody can tell."""
+    async with both(Fault(reset="before", method="POST", skip=1)) as (leavo, sandbox):
+        await leavo.leads.create(**ANA)
+        with pytest.raises(OutcomeUnknownError) as caught:
+            await leavo.leads.create(name="Bia Lima", phone=ANA["phone"])
+
+    assert caught.value.lookup == "none found"
+    assert len(sandbox.leads) == 1
 
 
 async def test_with_a_server_that_honours_keys_a_lost_answer_is_fetched_again() -> None:
@@ -137,7 +160,7 @@ async def test_a_delete_whose_answer_is_lost_succeeds() -> None:
 async def test_an_answer_that_cannot_be_read_does_not_make_a_second_lead() -> None:
     """It was done; only its description is broken."""
     async with both(Fault(body='{"id": "4', method="POST")) as (leavo, sandbox):
-        with pytest.raises(ResponseValidationError) as caught:
+        with pytest.raises(ProtocolError, match="not JSON") as caught:
             await leavo.leads.create(**ANA)
 
     assert caught.value.outcome == "done"

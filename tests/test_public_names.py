@@ -9,12 +9,12 @@ from leavo_async import errors
 from leavo_async.session import Session, SessionOptions
 
 PUBLIC = """
-    APIError ApiProfile AttemptRecord AuthenticationError BadRequestError CallOptions ClosedError ConfigError
-    ConflictError ConnectError ConnectTimeoutError DailyCap DeadlineError Gate Headers Lead LeavoClient LeavoError
-    NewLead NotFoundError OutcomeUnknownError Pages PermissionDeniedError Priority ProtocolError QuotaExhaustedError
-    RateLimit RateLimitError ReadError ReadTimeoutError Request Response ResponseTooLargeError
-    ResponseValidationError RetryPolicy Route ServerError Session Status TLSError TransportError UNSET
-    UnprocessableError
+    APIError AbortController AbortSignal AbortedError ApiProfile AttemptRecord AuthenticationError BadRequestError
+    CallOptions ClosedError ConfigError ConflictError ConnectError ConnectTimeoutError DailyCap DeadlineError Gate
+    Headers IdempotencyMismatchError Lead LeavoClient LeavoError NewLead NotFoundError OutcomeUnknownError Pages
+    PermissionDeniedError Priority ProtocolError QuotaExhaustedError RateLimit RateLimitError ReadError ReadTimeoutError
+    Repeat Request Response ResponseTooLargeError ResponseValidationError RetryPolicy Route Secret ServerError Session
+    Status TLSError TransportError UNSET UnprocessableError
 """
 
 

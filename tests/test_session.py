@@ -31,6 +31,7 @@ from leavo_async import (
     ServerError,
     Session,
 )
+from leavo_async._io.progress import Progress
 from leavo_async.apis.leavo import LEAVO
 from leavo_async.testing import FakeTransport, reply, virtual_time
 
@@ -181,7 +182,7 @@ async def test_the_deadline_bounds_the_whole_call() -> None:
         await leavo.request("POST", "/x", json={}, deadline=20, idempotency_key="k")
 
     assert pytest.approx(20, abs=1e-3) == asyncio.get_running_loop().time() - start
-    assert (caught.value.phase, caught.value.outcome, caught.value.idempotency_key) == ("attempt", "unknown", "k")
+    assert (caught.value.phase, caught.value.outcome, caught.value.idempotency_key) == ("read", "unknown", "k")
 
 
 @virtual_time
@@ -437,9 +438,9 @@ async def test_a_transport_that_hides_our_cancellation_does_not_lift_the_limit()
     """It answers the cancel with an error of its own: the next attempt has its limit all the same."""
 
     class Hiding(FakeTransport):
-        async def send(self, request: Request) -> Response:
+        async def send(self, request: Request, progress: Progress) -> Response:
             try:
-                return await super().send(request)
+                return await super().send(request, progress)
             except asyncio.CancelledError:
                 error = ReadError("hidden")
             raise error
@@ -457,9 +458,9 @@ async def test_closing_outdoes_a_timeout_that_is_under_way() -> None:
     """The attempt timed out, its end takes a while, and the session closes meanwhile: no further attempt."""
 
     class Slow(FakeTransport):
-        async def send(self, request: Request) -> Response:
+        async def send(self, request: Request, progress: Progress) -> Response:
             try:
-                return await super().send(request)
+                return await super().send(request, progress)
             finally:
                 for _ in range(50):
                     await asyncio.sleep(0)

@@ -4,17 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+import select
+import socket
+import ssl
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+from weakref import WeakKeyDictionary
 
 import aiohttp
 from aiohttp import hdrs
 from yarl import URL
 
+from leavo_async._io.progress import Progress
 from leavo_async._sansio.messages import Headers, Request, Response
 from leavo_async._sansio.unpack import too_large, unpack
 from leavo_async.errors import (
+    ConfigError,
     ConnectError,
     ConnectTimeoutError,
+    LeavoError,
     ProtocolError,
     ReadError,
     ReadTimeoutError,
@@ -35,8 +47,61 @@ _NO_TYPE = ("Content-Type",)
 _FIXED = {"Accept": "application/json", "Accept-Encoding": "gzip, deflate", "User-Agent": "leavo_async"}
 
 
+# The attempt that a task makes: aiohttp takes no argument through to the connector.
+_PROGRESS: ContextVar[Progress] = ContextVar("leavo_async_progress")
+
+
 class _Dropped(Exception):
     """The connection broke under a request. The message is the name of aiohttp's error."""
+
+
+class CleanConnector(aiohttp.TCPConnector):
+    """Gives no connection again on which the server has said something unasked.
+
+    aiohttp alone hands a stray answer to the next request (https://github.com/aio-libs/aiohttp/issues/13656). Its own
+    mark, `should_close`, is set by the event loop, so a loop that was blocked has not seen the stray bytes yet: those
+    the socket tells. An answer that comes after the next request has gone out cannot be told from that request's.
+    """
+
+    def __init__(self, *, force_close: bool = False, ssl_context: ssl.SSLContext | None = None) -> None:
+        # No limit: the slots of the session bound the connections, in one queue with everything else.
+        super().__init__(
+            limit=0,
+            force_close=force_close,
+            keepalive_timeout=None if force_close else _KEEP_ALIVE,
+            ssl=ssl_context or True,
+        )
+        self._polls: WeakKeyDictionary[object, Callable[[], object]] = WeakKeyDictionary()
+
+    async def connect(
+        self, req: aiohttp.ClientRequest, traces: list[Any], timeout: aiohttp.ClientTimeout
+    ) -> aiohttp.connector.Connection:
+        """A connection that is new, or on which nothing waits to be read."""
+        progress = _PROGRESS.get()
+        progress.connecting()
+        while True:
+            connection = await super().connect(req, traces, timeout)
+            protocol = connection.protocol
+            assert protocol is not None
+            is_readable = self._polls.get(protocol)
+            if is_readable is None:  # nothing was asked on it yet
+                self._polls[protocol] = _poll(protocol.transport)
+            if is_readable is None or not (protocol.should_close or is_readable()):
+                progress.sending(protocol.transport)
+                return connection
+            connection.close()
+
+
+def _poll(transport: asyncio.BaseTransport | None) -> Callable[[], object]:
+    """Whether something can be read from the socket at this moment."""
+    found: socket.socket | None = None if transport is None else transport.get_extra_info("socket")
+    if found is None:
+        return list
+    if not hasattr(select, "poll"):  # Windows
+        return lambda: select.select([found], [], [], 0)[0]
+    poll = select.poll()
+    poll.register(found.fileno(), select.POLLIN)
+    return partial(poll.poll, 0)
 
 
 class AiohttpTransport:
@@ -46,23 +111,36 @@ class AiohttpTransport:
     used one the server may have hung up in the meantime, and then nobody can tell whether it got the request.
     """
 
-    def __init__(self, credentials: Mapping[str, str], *, max_body_bytes: int) -> None:
-        """credentials: the header fields that sign every request. Must be made while the loop runs."""
-        # As defaults of the session they stay out of every frame of ours.
-        headers = {**_FIXED, **credentials}
-        self._kept = _session(headers, aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE))
-        self._fresh = _session(headers, aiohttp.TCPConnector(limit=0, force_close=True))
-        self._secrets = [form for value in credentials.values() for word in value.split() for form in _forms(word)]
+    def __init__(
+        self, *, max_body_bytes: int, ssl_context: ssl.SSLContext | None = None, proxy: str | None = None
+    ) -> None:
+        """proxy: the URL of one, with user and password if it wants them. Must be made while the loop runs."""
+        self._kept = _session(CleanConnector(ssl_context=ssl_context), proxy)
+        self._fresh = _session(CleanConnector(ssl_context=ssl_context, force_close=True), proxy)
+        self._secrets: dict[bytes, str] = {}
         self._max = max_body_bytes
 
-    async def send(self, request: Request) -> Response:
-        """The complete answer; a TransportError says how far it got."""
+    def sign(self, headers: Mapping[str, str]) -> None:
+        """Sign every request with these header fields from now on."""
+        # As defaults of the session they stay out of every frame of ours.
+        self._kept.headers.update(headers)
+        self._fresh.headers.update(headers)
+        for value in headers.values():
+            for word in value.split():
+                self._secrets.update(_forms(word))
+
+    async def send(self, request: Request, progress: Progress) -> Response:
+        """The complete answer; a TransportError says how far it got, a ConfigError what must be changed."""
+        token = _PROGRESS.set(progress)
+        answer: aiohttp.ClientResponse | None = None
         try:
-            return await self._exchange(request)
-        except TransportError as error:
-            failure = type(error)(f"{request}: {error}")
-        except (aiohttp.ClientError, OSError, _Dropped, ValueError) as error:
-            failure = _translated(request, error)
+            answer = await self._asked(request)
+            return self._scrubbed(answer, await self._whole(answer))
+        except (LeavoError, aiohttp.ClientError, OSError, _Dropped, ValueError) as error:
+            failure = _failure(request, error, progress, None if answer is None else answer.status)
+        finally:
+            answer = None  # its headers may echo the key, and this frame is in the traceback
+            _PROGRESS.reset(token)
         # Outside the block: neither cause nor context leads to aiohttp's errors, which hold headers and so the key.
         raise failure
 
@@ -71,9 +149,9 @@ class AiohttpTransport:
         await self._kept.close()
         await self._fresh.close()
 
-    async def _exchange(self, request: Request) -> Response:
+    async def _asked(self, request: Request) -> aiohttp.ClientResponse:
         session = self._kept if request.repeatable else self._fresh
-        answer = await session.request(
+        return await session.request(
             request.method,
             URL(request.url, encoded=True),  # encoded by us: nothing may be normalised once more
             headers=request.headers,
@@ -81,12 +159,21 @@ class AiohttpTransport:
             skip_auto_headers=_NO_TYPE if request.body is None and request.idempotency_key else None,
             allow_redirects=False,
         )
+
+    async def _whole(self, answer: aiohttp.ClientResponse) -> bytes:
         try:
             body = await self._body(answer)
+        except (LeavoError, aiohttp.ClientError, OSError, ValueError):
+            answer.close()
+            if answer.status < 400:
+                raise
+            return b""  # an error's status says what matters; its words are lost
         except BaseException:
             answer.close()  # a half-read connection must not go back to the pool
             raise
-        return self._scrubbed(answer, body)
+        if answer.status == 101:
+            answer.close()  # whatever it speaks now, it is not HTTP
+        return body
 
     async def _body(self, answer: aiohttp.ClientResponse) -> bytes:
         if answer.method == "HEAD":
@@ -127,12 +214,21 @@ class AiohttpTransport:
     def _scrubbed(self, answer: aiohttp.ClientResponse, body: bytes) -> Response:
         """The response; our key is taken out of whatever the server echoed."""
         pairs = list(answer.headers.items())
-        for secret, text in self._secrets:
+        for secret, text in self._secrets.items():
             if secret in body:
                 body = body.replace(secret, b"[redacted]")
-            if answer.status >= 400:
+            if answer.status >= 300:
                 pairs = [(name, value.replace(text, "[redacted]")) for name, value in pairs]
         return Response(answer.status, Headers(pairs), body)
+
+
+def proxy_of_environment(url: str) -> str | None:
+    """The proxy that the environment names for this URL, such as HTTPS_PROXY; None without one, or by NO_PROXY.
+
+    aiohttp's own trust_env would read ~/.netrc as well, and sign with what it finds there.
+    """
+    parts = urlsplit(url)
+    return None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
 
 
 def _forms(word: str) -> list[tuple[bytes, str]]:
@@ -143,16 +239,18 @@ def _forms(word: str) -> list[tuple[bytes, str]]:
     return [(form.encode(), form) for form in dict.fromkeys((word, escaped, escaped.replace("/", "\\/")))]
 
 
-def _session(headers: Mapping[str, str], connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
+def _session(connector: CleanConnector, proxy: str | None) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         connector=connector,
-        headers=headers,
+        headers=_FIXED,
         # No cookies: a jar would carry state from one user of a key to the next.
         cookie_jar=aiohttp.DummyCookieJar(),
-        # The guard bounds the attempt; aiohttp's own timers were seen to cost 17 % of a request.
-        timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_TIMEOUT),
+        # The guard bounds the attempt; aiohttp's own timers were seen to cost 17 % of a request. These two run only
+        # while a connection is made: the first one bounds the look-up of the name as well.
+        timeout=aiohttp.ClientTimeout(total=None, connect=_CONNECT_TIMEOUT, sock_connect=_CONNECT_TIMEOUT),
         auto_decompress=False,
         middlewares=(_once,),
+        proxy=proxy,
     )
 
 
@@ -173,32 +271,85 @@ def _is_framed(answer: aiohttp.ClientResponse) -> bool:
         hdrs.CONTENT_LENGTH in answer.headers
         or answer.headers.get(hdrs.TRANSFER_ENCODING, "").lower().endswith("chunked")
         or answer.status in (204, 304)
+        or answer.status < 200
         or answer.version is None
     )
 
 
-def _translated(request: Request, error: Exception) -> TransportError:
+def _failure(request: Request, error: Exception, progress: Progress, status: int | None) -> LeavoError:
+    """Our error for whatever has ended an attempt."""
+    failure = _retold(request, error) if isinstance(error, LeavoError) else _translated(request, error, progress)
+    if isinstance(failure, TransportError):
+        failure.status = status
+        if status is not None and 200 <= status < 300:
+            failure.outcome = "done"  # only the description of it is lost
+        if not isinstance(failure, ConnectError):
+            failure.phase = progress.phase
+    return failure
+
+
+def _retold(request: Request, error: LeavoError) -> LeavoError:
+    """An error of ours once more, without the frames that it came through: they hold the answer."""
+    failure = type(error)(f"{request}: {error}")
+    vars(failure).update(vars(error))
+    return failure
+
+
+def _translated(request: Request, error: Exception, progress: Progress) -> LeavoError:
     """Our error for one of aiohttp's; its class name is kept, its text is not: it can hold URL, headers and key."""
-    kind, what = _kind(error)
+    kind, what, max_repeats = _kind(error)
+    if progress.phase == "connect" and not issubclass(kind, (ConnectError, ConfigError)):
+        kind, what = ConnectError, "no connection could be made"
     name = str(error) if isinstance(error, _Dropped) else type(error).__name__
     number = f", {error.strerror}" if isinstance(error, OSError) and error.strerror else ""
-    return kind(f"{request}: {what} ({name}{number})")
+    failure = kind(f"{request}: {what} ({name}{number})")
+    if isinstance(failure, TransportError):
+        failure.max_repeats = max_repeats
+    return failure
 
 
-def _kind(error: Exception) -> tuple[type[TransportError], str]:
-    for foreign, ours, what in _TRANSLATIONS:
-        if isinstance(error, foreign):
-            return ours, what
-    return ReadError, "the connection broke"
+def _kind(error: Exception) -> tuple[type[LeavoError], str, int | None]:
+    for is_it, ours, what, max_repeats in _TRANSLATIONS:
+        if is_it(error):
+            return ours, what, max_repeats
+    return ReadError, "the connection broke", None
 
 
-# In this order: the first that fits counts.
-_TRANSLATIONS: tuple[tuple[type[Exception], type[TransportError], str], ...] = (
-    (aiohttp.ClientSSLError, TLSError, "the server's certificate or TLS version was refused"),
-    (aiohttp.ConnectionTimeoutError, ConnectTimeoutError, f"no connection within {_CONNECT_TIMEOUT:g} s"),
-    (aiohttp.ClientConnectorError, ConnectError, "no connection could be made"),
-    (TimeoutError, ReadTimeoutError, "no answer in time"),
-    (aiohttp.ClientPayloadError, ProtocolError, "the answer is cut short"),
-    (aiohttp.ClientResponseError, ProtocolError, "what came back is not HTTP"),
-    (ValueError, ProtocolError, "what came back is not HTTP"),
+def _is_a(*kinds: type[Exception]) -> Callable[[Exception], bool]:
+    return lambda error: isinstance(error, kinds)
+
+
+def _is_unknown_name(error: Any) -> bool:
+    return isinstance(error, aiohttp.ClientConnectorDNSError) and error.errno in _NO_SUCH_NAME
+
+
+def _is_old_tls(error: Any) -> bool:
+    """A server without TLS 1.2 hangs up in the middle of the handshake; asyncio has no number for that."""
+    return (
+        isinstance(error, aiohttp.ClientConnectorError)
+        and isinstance(error.os_error, ConnectionResetError)
+        and error.os_error.errno is None
+    )
+
+
+def _wants_password(error: Any) -> bool:
+    return isinstance(error, aiohttp.ClientHttpProxyError) and error.status == 407
+
+
+_NO_SUCH_NAME = {number for name in ("EAI_NONAME", "EAI_NODATA") if (number := getattr(socket, name, None)) is not None}
+_NO_TLS = "the server's certificate or TLS version was refused"
+_NOT_HTTP = "what came back is not HTTP"
+_NO_CONNECTION = "no connection could be made"
+# In this order: the first that fits counts. The number says how many more sends could help.
+_TRANSLATIONS: tuple[tuple[Callable[[Exception], bool], type[LeavoError], str, int | None], ...] = (
+    (_is_a(aiohttp.ClientSSLError), TLSError, _NO_TLS, None),
+    (_is_old_tls, TLSError, _NO_TLS, None),
+    (_is_a(aiohttp.ConnectionTimeoutError), ConnectTimeoutError, f"no connection within {_CONNECT_TIMEOUT:g} s", None),
+    (_is_unknown_name, ConnectError, "the name of the host is not known; check base_url", 1),
+    (_is_a(aiohttp.ClientConnectorError), ConnectError, _NO_CONNECTION, None),
+    (_wants_password, ConfigError, "the proxy wants another user name or password (status 407)", None),
+    (_is_a(aiohttp.ClientHttpProxyError), ConnectError, "the proxy makes no connection", None),
+    (_is_a(TimeoutError), ReadTimeoutError, "no answer in time", None),
+    (_is_a(aiohttp.ClientPayloadError), ProtocolError, "the answer is cut short", None),
+    (_is_a(aiohttp.ClientResponseError, ValueError), ProtocolError, _NOT_HTTP, 1),
 )

@@ -1,13 +1,15 @@
-"""Limits of time for calls: any wait inside a guard ends when its time is up, or when the session closes."""
+"""What ends calls: any wait inside a guard ends when its time is up, its signal aborts, or the session closes."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 from enum import Enum
 from types import TracebackType
 
-from leavo_async.errors import ClosedError, DeadlineError
+from leavo_async._io.abort import AbortSignal
+from leavo_async.errors import AbortedError, ClosedError, DeadlineError
 
 # With thousands of calls, each with its own end, looking at all of them for each end would be quadratic.
 _GRAIN = 0.005
@@ -18,6 +20,7 @@ class Fired(Enum):
 
     ATTEMPT = "attempt"
     DEADLINE = "deadline"
+    ABORTED = "aborted"
     CLOSED = "closed"
 
 
@@ -28,13 +31,14 @@ class Watch:
     fires are the guards looked at. Guards come and go without touching it.
     """
 
-    __slots__ = ("_armed", "_guards", "_timer", "loop")
+    __slots__ = ("_armed", "_guards", "_idle", "_timer", "loop")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self._guards: set[Guard] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._armed = math.inf
+        self._idle: asyncio.Event | None = None
 
     def add(self, guard: Guard) -> None:
         """Watch over this guard until it is removed."""
@@ -43,6 +47,20 @@ class Watch:
     def remove(self, guard: Guard) -> None:
         """Watch over it no longer."""
         self._guards.discard(guard)
+        if self._idle is not None and not self._guards:
+            self._idle.set()
+
+    def holds(self, guard: Guard) -> bool:
+        """Whether it watches over this one now."""
+        return guard in self._guards
+
+    async def drained(self, seconds: float) -> None:
+        """Wait until there is no guard any more, but not for longer than this."""
+        if self._guards:
+            self._idle = asyncio.Event()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._idle.wait()
 
     def arm(self, moment: float) -> None:
         """Look at the guards at this moment of the loop's clock, or earlier."""
@@ -76,7 +94,7 @@ class Watch:
 
 
 class Guard:
-    """A `with` block whose waits end in time: at the deadline, or when the session closes.
+    """A `with` block whose waits end in time: at the deadline, when the signal aborts, or when the session closes.
 
         with guard:
             return await something
@@ -86,11 +104,14 @@ class Guard:
     elsewhere passes through untouched.
     """
 
-    __slots__ = ("_before", "_task", "_watch", "deadline", "fired", "limit", "until")
+    __slots__ = ("_before", "_task", "_watch", "deadline", "fired", "limit", "signal", "until")
 
-    def __init__(self, watch: Watch, deadline: float | None) -> None:
+    def __init__(self, watch: Watch, deadline: float | None, signal: AbortSignal | None = None) -> None:
         """deadline: seconds from now for everything inside; None for no limit."""
         self._watch = watch
+        self.signal = signal
+        if signal is not None and (left := signal.left()) < math.inf:
+            deadline = left if deadline is None else min(deadline, left)
         self.deadline = math.inf if deadline is None else watch.loop.time() + deadline
         self.until = self.deadline
         self.limit = Fired.DEADLINE
@@ -104,6 +125,8 @@ class Guard:
         # Not compared with 0: a TaskGroup of Python 3.11 leaves a 1 behind on its parent.
         self._before = task.cancelling()
         self._watch.add(self)
+        if self.signal is not None:
+            self._listen(self.signal)
         if self.until < math.inf:
             self._watch.arm(self.until)
         return self
@@ -116,6 +139,9 @@ class Guard:
         Not raised here: the error would have the CancelledError as context, and with it every frame below.
         """
         self._watch.remove(self)
+        if self.signal is not None:
+            for source in self.signal.sources:
+                source.remove_listener(self._aborted)
         if self.fired is None:
             return False
         ours_alone = self._task.uncancel() <= self._before
@@ -155,8 +181,25 @@ class Guard:
             # The cancellation is on its way already; what ends the call outdoes what ends one attempt.
             self.fired = cause
 
-    def ending(self) -> ClosedError | DeadlineError:
+    def ending(self) -> ClosedError | DeadlineError | AbortedError:
         """The error for what has fired."""
         if self.fired is Fired.CLOSED:
             return ClosedError("the session was closed during the call")
+        if self.signal is not None and self.signal.aborted:
+            return self.signal.error()
         return DeadlineError("the deadline of the call has passed")
+
+    def _listen(self, signal: AbortSignal) -> None:
+        """To the sources that somebody aborts; those that time out are part of the deadline."""
+        for source in signal.sources:
+            if source.left() == math.inf and not source.listen(self._aborted):
+                self._aborted(source)
+
+    def _aborted(self, source: AbortSignal) -> None:
+        """In whatever thread; so the loop delivers it, and always at an await inside of the guard."""
+        with contextlib.suppress(RuntimeError):  # the loop has been closed
+            self._watch.loop.call_soon_threadsafe(self._deliver)
+
+    def _deliver(self) -> None:
+        if self._watch.holds(self):
+            self.fire(Fired.ABORTED)

@@ -7,17 +7,16 @@ client in the same web app and a thread with a loop of its own all draw on the s
 from __future__ import annotations
 
 import hashlib
-import inspect
 import itertools
 import os
 import threading
-import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
 
 from leavo_async._io.gate import Gate
 from leavo_async._io.slots import Slots
+from leavo_async._io.warn import warn
 from leavo_async._sansio.auth import Secret
 from leavo_async._sansio.limits import Limit
 
@@ -40,18 +39,22 @@ class Registry:
         slots: Slots,
         clock: Callable[[], float],
         wall: Callable[[], float],
+        *,
+        before: Gate | None = None,
     ) -> Gate:
         """The gate of this key, kept until nobody uses it any more and it equals a new one.
 
         slots: those of the session that joins. If others use the gate with other limits, all of them hold, so the
-        lowest, and a warning tells.
+        lowest, and a warning tells. before: the gate of the key that this one has taken the place of; it goes on if
+        the new one has none yet, for calls that wait at it will carry the new key.
         """
         key = (_digest(secret, base_url), clock)
         with self._lock:
             self._drop_idle()
             gate = self._gates.get(key)
             if gate is None:
-                gate = self._gates[key] = Gate(limits, clock=clock, wall=wall, empty=self._after_fork)
+                gate = before or Gate(limits, clock=clock, wall=wall, empty=self._after_fork)
+                self._gates[key] = gate
             else:
                 _agree(gate, limits)
             gate.users[slots] = limits
@@ -106,19 +109,10 @@ def _warn(limits: Sequence[Limit], others: Sequence[Sequence[Limit]]) -> None:
     here, there = (
         ", ".join(sorted(map(str, some))) or "no limit" for some in (set(limits), {*itertools.chain(*others)})
     )
-    warnings.warn(
+    warn(
         f"a session names other limits ({here}) than another one of this process for the same key ({there}): the lower "
-        "ones hold. Name the same limits everywhere, or pass limiter=Gate([...]) to be apart",
-        stacklevel=_level_of_the_user(),
+        "ones hold. Name the same limits everywhere, or pass limiter=Gate([...]) to be apart"
     )
-
-
-def _level_of_the_user() -> int:
-    """The stacklevel of the code that has called this package: there the warning can be acted on."""
-    frame, level = inspect.currentframe(), 0
-    while frame is not None and str(frame.f_globals.get("__name__")).partition(".")[0] == "leavo_async":
-        frame, level = frame.f_back, level + 1
-    return level
 
 
 GATES = Registry()

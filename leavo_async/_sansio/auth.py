@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import NoReturn
 
 from leavo_async.errors import ConfigError
@@ -12,16 +13,28 @@ from leavo_async.errors import ConfigError
 _PLACEHOLDER = re.compile(r"^your[_-]|[<>{}$]|x{3,}$|\.\.\.|changeme", re.IGNORECASE)
 
 
-class Secret:
-    """A key that does not show itself: not by repr, str, format, vars, copy or pickle."""
+# With so many days left, a warning; once each.
+_WARN_AT = (14, 7, 1)
 
-    __slots__ = ("reveal",)
+
+class Secret:
+    """A key that does not show itself: not by repr, str, format, vars, copy or pickle.
+
+        LeavoClient(Secret(key, expires_at=datetime(2027, 1, 31, tzinfo=UTC)))
+
+    expires_at: when the key ends, with a time zone; then a warning comes 14, 7 and 1 days before.
+    """
+
+    __slots__ = ("expires_at", "reveal")
 
     reveal: Callable[[], str]
     """The key itself, for the transport alone."""
 
-    def __init__(self, value: str) -> None:
-        self.reveal = lambda: value  # whoever prints the attributes sees a function
+    def __init__(self, value: str, *, expires_at: datetime | None = None) -> None:
+        self.reveal, value = _revealing(value), ""  # no frame that may be printed with its locals has the key
+        if expires_at is not None and expires_at.tzinfo is None:
+            raise ConfigError("expires_at: needs a time zone, such as datetime(2027, 1, 31, tzinfo=UTC)")
+        self.expires_at = expires_at
 
     @classmethod
     def of(cls, value: str | Secret | None) -> Secret | None:
@@ -33,6 +46,23 @@ class Secret:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Secret is not copied or pickled")
+
+
+def _revealing(value: str) -> Callable[[], str]:
+    return lambda: value  # whoever prints the attributes sees a function
+
+
+Ask = Callable[[], Awaitable[str | Secret]]
+"""Gives the key when it is first needed, and again, once, when the server has refused it."""
+
+
+def days_warned_at(expires_at: float, now: float, warned: float) -> float:
+    """The least of 14, 7 and 1 days for which a warning is due; `warned`, the last one, if none is.
+
+    expires_at, now: seconds since the Unix epoch. warned: inf before the first.
+    """
+    left = (expires_at - now) / 86_400
+    return min([days for days in _WARN_AT if left <= days < warned], default=warned)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from leavo_async._sansio.paging import Page
 from leavo_async._sansio.profile import ApiProfile
 from leavo_async._sansio.read import api_error
 from leavo_async._sansio.validation import kinds_of
-from leavo_async.errors import LeavoError, ResponseValidationError
+from leavo_async.errors import LeavoError, ProtocolError, ResponseValidationError
 
 T = TypeVar("T")
 _NOT_JSON = object()
@@ -36,19 +36,20 @@ def decode(profile: ApiProfile, request: Request, response: Response, cast_to: A
     """The value of an answer; None for an empty body.
 
     cast_to: any type pydantic can validate; None gives plain dicts, lists, texts and numbers.
-    Raises ResponseValidationError if the body is not of that shape, APIError if it reports a failure.
+    Raises ProtocolError if the body is not JSON, ResponseValidationError if it is not of that shape, APIError if it
+    reports a failure.
     """
     if not response.body or response.body.isspace():
         return _nothing(request, cast_to)
     if cast_to is None:
-        return _unwrapped(profile, _plain(request, response))
-    found = _validated(_validator(cast_to), request, response)
+        return _unwrapped(profile, _plain(profile, request, response))
+    found = _validated(_validator(cast_to), profile, request, response)
     return found["data"] if _is_envelope(found) else found
 
 
-def decode_page(request: Request, response: Response, cast_to: Any = None) -> Page:
+def decode_page(profile: ApiProfile, request: Request, response: Response, cast_to: Any = None) -> Page:
     """One page of a listing: a bare array, or one under `data` with or without `pagination`."""
-    found = _validated(_validator(list[Any] if cast_to is None else list[cast_to]), request, response)
+    found = _validated(_validator(list[Any] if cast_to is None else list[cast_to]), profile, request, response)
     if isinstance(found, list):
         return Page(found)
     pagination = found.get("pagination") or {}
@@ -64,32 +65,40 @@ def _validator(cast_to: Any) -> Callable[[bytes], Any]:
     return pydantic.TypeAdapter[Any](either).validator.validate_json
 
 
-def _validated(validate: Callable[[bytes], Any], request: Request, response: Response) -> Any:
+def _validated(validate: Callable[[bytes], Any], profile: ApiProfile, request: Request, response: Response) -> Any:
+    body = _text(response.body)
+    if b"NaN" in body or b"Infinity" in body:  # rarely, and then perhaps inside a text
+        _plain(profile, request, response)
     try:
-        found = validate(response.body)
+        found = validate(body)
     except ValidationError as error:
         problems = kinds_of(error)
     else:
         if not _is_envelope(found) or found.get("success") is not False:
             return found
         problems = ("success: false",)
-    raise _wrong_shape(request, response, problems)
+    raise _wrong_shape(profile, request, response, problems)
+
+
+def _text(body: bytes) -> bytes:
+    """Without the byte order mark that some servers put before their JSON (RFC 8259 §8.1 lets us ignore it)."""
+    return body[3:] if body.startswith(b"\xef\xbb\xbf") else body
 
 
 def _is_envelope(found: Any) -> bool:
     return type(found) is dict and "data" in found
 
 
-def _plain(request: Request, response: Response) -> Any:
+def _plain(profile: ApiProfile, request: Request, response: Response) -> Any:
     value = _json(response.body)
     if value is _NOT_JSON or _reports_failure(value):
-        raise _wrong_shape(request, response, ("the body is not JSON",))
+        raise _wrong_shape(profile, request, response, ())
     return value
 
 
 def _json(body: bytes) -> Any:
     try:
-        return from_json(body, allow_inf_nan=False)
+        return from_json(_text(body), allow_inf_nan=False)
     except ValueError:
         return _NOT_JSON
 
@@ -107,13 +116,30 @@ def _unwrapped(profile: ApiProfile, value: Any) -> Any:
 
 def _nothing(request: Request, cast_to: Any) -> None:
     if cast_to is not None:
-        raise ResponseValidationError(f"{request}: the server reported success, but its answer is empty")
+        raise _unreadable(f"{request}: the server reported success, but its answer is empty", max_repeats=1)
 
 
-def _wrong_shape(request: Request, response: Response, problems: tuple[str, ...]) -> LeavoError:
+def _wrong_shape(profile: ApiProfile, request: Request, response: Response, problems: tuple[str, ...]) -> LeavoError:
     """A failure in the clothes of a success, or a body that is not what was promised."""
-    if _reports_failure(_json(response.body)):
-        return api_error(request, response)
+    value = _json(response.body)
+    if value is _NOT_JSON:
+        return _not_json(request, response)
+    if _reports_failure(value):
+        return api_error(profile, request, response)
     error = ResponseValidationError(f"{request}: the answer is not what was promised: {'; '.join(problems[:3])}")
     error.problems = problems
+    return error
+
+
+def _not_json(request: Request, response: Response) -> ProtocolError:
+    if response.body.lstrip()[:1] == b"<":
+        # Of a proxy, a captive portal or a login page: it will say the same again.
+        return _unreadable(f"{request}: the answer is a page of HTML or XML, not JSON; check base_url", max_repeats=0)
+    return _unreadable(f"{request}: the answer is not JSON", max_repeats=1)
+
+
+def _unreadable(message: str, *, max_repeats: int) -> ProtocolError:
+    error = ProtocolError(message)
+    error.outcome = "done"
+    error.max_repeats = max_repeats
     return error

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
-from leavo_async._sansio.idempotency import Honoured, checked_idempotency_key, is_write, may_repeat
+from leavo_async._sansio.idempotency import Honoured, Repeat, checked_idempotency_key, is_write, repeat_of
 from leavo_async._sansio.messages import Request
-from leavo_async._sansio.routes import Route, groups_of
+from leavo_async._sansio.routes import PLAIN, Route, route_of
+from leavo_async._sansio.targets import checked_target
 from leavo_async.errors import ConfigError
 
 _METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
@@ -21,11 +24,28 @@ _PLAIN = re.compile(r"[A-Za-z0-9_~-]+")
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 # These are made by the library; a caller who could replace them could sign as somebody else or smuggle a request.
 _RESERVED = frozenset({"authorization", "host", "content-length", "transfer-encoding", "connection", "idempotency-key"})
+_RESERVED_PARAMS = frozenset({"api_key", "api-key", "access_token"})  # RFC 6750 §2.3 has the last one, and warns of it
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What holds for all requests of a session.
+
+    routes: those of the profile. honoured: what the server does with idempotency keys; key_lasts: for how many seconds.
+    read_only: refuse every write. private_targets: let the server be told to call private addresses.
+    """
+
+    base_url: str
+    routes: tuple[Route, ...] = ()
+    honoured: Honoured = "unknown"
+    key_lasts: float = math.inf
+    read_only: bool = False
+    private_targets: bool = False
+
+
 def encode(
-    base_url: str,
+    rules: Rules,
     method: str,
     path: str,
     *,
@@ -33,26 +53,45 @@ def encode(
     json: Any = None,
     headers: Mapping[str, str] | None = None,
     idempotency_key: str | None = None,
-    honoured: Honoured = "unknown",
     new_key: Callable[[], str],
-    routes: Sequence[Route] = (),
 ) -> Request:
     """The request of one call, the same for all its attempts.
 
     path: starts with "/", its segments already quoted (see `segment`). params: None values are left out, lists repeat
-    the name. json: anything pydantic can write. routes: those of the profile. Raises ConfigError for whatever cannot be
-    sent.
+    the name. json: anything pydantic can write. Raises ConfigError for whatever cannot be sent.
     """
     sent = _checked_headers(headers) if headers else {}
     body = None if json is None else _json_bytes(json)
     if body is not None and not any(name.lower() == "content-type" for name in sent):
         sent["Content-Type"] = "application/json"
-    key = _key(method, idempotency_key, new_key)
+    key = _key(rules, method, path, idempotency_key, new_key)
     if key is not None:
         sent["Idempotency-Key"] = key
-    url = f"{base_url}{checked_path(path)}{_query(params)}"
-    groups = groups_of(routes, method, path) if routes else ()
-    return Request(_checked_method(method), path, url, sent, body, key, may_repeat(method, honoured), groups)
+    url = f"{rules.base_url}{checked_path(path)}{_query(params)}"
+    request = Request(_checked_method(method), path, url, sent, body, key)
+    route = route_of(rules.routes, method, path)
+    return request if route is PLAIN and key is None else _routed(rules, route, request, json)
+
+
+def _routed(rules: Rules, route: Route, request: Request, json: Any) -> Request:
+    """The request with what its route says of it."""
+    if not rules.private_targets:
+        _checked_targets(route, json)
+    repeat = repeat_of(request.method, rules.honoured, route.repeat)
+    return replace(
+        request,
+        repeatable=repeat in (Repeat.PURE, Repeat.KEYED),
+        groups=route.groups,
+        lookup=route.looked_up(json) if repeat is Repeat.NATURAL else None,
+        key_lasts=rules.key_lasts if repeat is Repeat.KEYED else math.inf,
+    )
+
+
+def _checked_targets(route: Route, json: Any) -> None:
+    if isinstance(json, Mapping):
+        for name in route.callbacks:
+            if json.get(name) is not None:
+                checked_target(json[name], name)
 
 
 def checked_base_url(url: str, *, loopback_http: bool) -> str:
@@ -111,10 +150,12 @@ def _checked_method(method: str) -> str:
     return method
 
 
-def _key(method: str, given: str | None, new_key: Callable[[], str]) -> str | None:
-    if given is not None:
-        return checked_idempotency_key(given)
-    return new_key() if is_write(method) else None
+def _key(rules: Rules, method: str, path: str, given: str | None, new_key: Callable[[], str]) -> str | None:
+    if not is_write(method):
+        return None if given is None else checked_idempotency_key(given)
+    if rules.read_only:
+        raise ConfigError(f"{_checked_method(method)} {checked_path(path)}: the session is read-only (read_only=True)")
+    return new_key() if given is None else checked_idempotency_key(given)
 
 
 def _checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
@@ -148,6 +189,8 @@ def _json_bytes(value: Any) -> bytes:
 def _query(params: Mapping[str, Any] | None) -> str:
     if not params:
         return ""
+    if not _RESERVED_PARAMS.isdisjoint(params):
+        raise ConfigError("params: a key does not belong into a URL, where logs and proxies keep it")
     pairs = [(name, _word(item)) for name, value in params.items() for item in _items(value)]
     try:
         return f"?{urlencode(pairs)}" if pairs else ""

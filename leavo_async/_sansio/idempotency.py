@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import re
+from enum import Enum
 from typing import Literal, cast, get_args
 
 from leavo_async.errors import ConfigError
 
 Honoured = Literal["honoured", "ignored", "unknown"]
 """What the server does with an idempotency key; only "honoured" makes a write repeatable."""
+
+
+class Repeat(Enum):
+    """Why a request may be sent again although an earlier attempt may have been acted on; or that it may not."""
+
+    PURE = "doing it twice has the effect of doing it once"
+    KEYED = "the server does it once for each idempotency key"
+    NATURAL = "it must not be repeated, but what it made can be looked up"
+    UNSAFE = "it must not be repeated"
+
 
 # "Idempotent methods", RFC 9110 §9.2.2: doing them twice has the effect of doing them once.
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
@@ -23,9 +34,15 @@ def is_write(method: str) -> bool:
     return method not in _READS
 
 
-def may_repeat(method: str, honoured: Honoured) -> bool:
-    """Whether a request may be sent again although an earlier attempt may have been acted on."""
-    return method in _IDEMPOTENT or honoured == "honoured"
+def repeat_of(method: str, honoured: Honoured, named: Repeat | None = None) -> Repeat:
+    """Whether and why a request may be repeated. named: what its route says of it, if it says anything."""
+    if named in (Repeat.PURE, Repeat.UNSAFE):
+        return named
+    if named is None and method in _IDEMPOTENT:
+        return Repeat.PURE
+    if honoured == "honoured" or (named is Repeat.KEYED and honoured != "ignored"):
+        return Repeat.KEYED
+    return Repeat.NATURAL if named is Repeat.NATURAL else Repeat.UNSAFE
 
 
 def checked_honoured(word: str) -> Honoured:

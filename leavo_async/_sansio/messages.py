@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar, dataclass_transform
+from typing import Any, TypeVar, dataclass_transform
 
 T = TypeVar("T")
 
@@ -64,6 +65,15 @@ class Headers(Mapping[str, str]):
         return self._fields
 
 
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """How to find what a write has made, if it has: among the items of a listing, the one for which `is_it` holds."""
+
+    path: str
+    params: Mapping[str, Any] = field(repr=False)
+    is_it: Callable[[Any], bool] = field(repr=False)
+
+
 @value
 class Request:
     """One logical request, the same for all its attempts; it holds no credentials.
@@ -71,6 +81,8 @@ class Request:
     path: the path alone, for messages and records. url: complete, encoded.
     repeatable: whether it may be sent again although an earlier attempt may have been acted on.
     groups: the groups of routes it belongs to, whose limits hold for it beside the key's.
+    lookup: how to find what it made, where it must not be repeated but has a natural key; None without one.
+    key_lasts: seconds for which the server knows its idempotency key; inf where repeating does not depend on it.
     """
 
     method: str
@@ -81,6 +93,8 @@ class Request:
     idempotency_key: str | None = None
     repeatable: bool = True
     groups: tuple[str, ...] = ()
+    lookup: Lookup | None = None
+    key_lasts: float = math.inf
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"

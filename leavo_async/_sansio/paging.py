@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +40,11 @@ class Offset:
         if not 1 <= asked <= self.max_size:
             raise ConfigError(f"page_size={asked}: expected 1 to {self.max_size}")
         return asked
+
+    def check(self, params: Mapping[str, Any]) -> None:
+        """Refuse filters that name the place of a page: that is ours to say."""
+        if not {self.limit, self.offset}.isdisjoint(params):
+            raise ConfigError(f"params: {self.limit} and {self.offset} are set by page_size= and by the paging itself")
 
     def params(self, offset: int, size: int) -> dict[str, int]:
         """The query parameters of the page that starts at `offset`."""

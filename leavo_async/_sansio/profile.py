@@ -20,6 +20,9 @@ class ApiProfile:
     limits: what each key may send, and what groups of routes may on top of it; () if the API has no limit.
     routes: the routes that have something of their own; a call is the first of them that fits.
     honoured: what the server does with idempotency keys.
+    key_lasts: seconds for which it keeps what it did for a key.
+    mismatch_codes: error codes that mean that a key came with another request before.
+    in_progress_codes: error codes that mean that the first request with a key is not answered yet.
     wait_after_429: seconds to wait when a 429 does not say how long.
     envelope: names that may stand beside `data` where an answer is wrapped in {"data": …}.
     max_body_bytes: the largest answer taken, unpacked.
@@ -33,6 +36,13 @@ class ApiProfile:
     paging: Offset
     routes: tuple[Route, ...] = ()
     honoured: Honoured = "unknown"
+    # A day, as most who publish it: https://docs.stripe.com/api/idempotent_requests
+    key_lasts: float = 86_400.0
+    # Names of the field: Stripe's, Square's, and plain ones.
+    mismatch_codes: frozenset[str] = frozenset(
+        {"IDEMPOTENCY_MISMATCH", "IDEMPOTENCY_KEY_REUSED", "idempotency_error", "idempotency_key_reused"}
+    )
+    in_progress_codes: frozenset[str] = frozenset({"IDEMPOTENCY_IN_PROGRESS", "idempotency_key_in_use"})
     wait_after_429: float = 60.0
     envelope: frozenset[str] = frozenset({"success", "pagination", "message"})
     max_body_bytes: int = 16 * 1024 * 1024

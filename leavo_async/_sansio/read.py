@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic_core import from_json
 
 from leavo_async._sansio.advice import read_advice
 from leavo_async._sansio.messages import Request, Response
 from leavo_async._sansio.profile import ApiProfile
-from leavo_async._sansio.retry import Failure
+from leavo_async._sansio.retry import HOPELESS, Failure
 from leavo_async._sansio.text import printable
 from leavo_async.errors import (
     APIError,
     AuthenticationError,
     BadRequestError,
     ConflictError,
+    IdempotencyMismatchError,
     NotFoundError,
     PermissionDeniedError,
     ProtocolError,
@@ -38,6 +41,10 @@ _CLASSES: dict[int, type[APIError]] = {
 _REQUEST_ID = ("x-request-id", "request-id", "x-correlation-id")
 
 _REPLAYED = ("idempotency-replayed", "idempotent-replayed")
+_STORED = "the server has stored this failure and would give it again"
+# RFC 6750 §3: WWW-Authenticate: Bearer error="insufficient_scope", scope="leads:write"
+_SCOPE = re.compile(r'\bscope="([^"]+)"')
+_SCOPE_FIELDS = ("missing_scope", "required_scope", "scope")
 
 
 def read(profile: ApiProfile, request: Request, response: Response, *, now: float) -> Response | Failure:
@@ -48,16 +55,18 @@ def read(profile: ApiProfile, request: Request, response: Response, *, now: floa
     if 200 <= response.status < 300:
         return replace(response, replayed=True) if _is_replay(request, response) else response
     if response.status < 400:
-        return Failure(_not_an_answer(request, response), is_final=True)
+        return Failure(_not_an_answer(request, response), final=HOPELESS)
     return _failure(profile, request, response, now)
 
 
-def api_error(request: Request, response: Response) -> APIError:
+def api_error(profile: ApiProfile, request: Request, response: Response) -> APIError:
     """The error for an answer that reports one."""
     code, message, details = _facts(response.body)
     kind = _CLASSES.get(response.status) or (ServerError if response.status >= 500 else APIError)
+    if code in profile.mismatch_codes:
+        kind = IdempotencyMismatchError
     words = " ".join(word for word in (str(response.status), code) if word)
-    return kind(
+    error = kind(
         f"{request}: the server answered {words}" + (f": {printable(message)}" if message else ""),
         status=response.status,
         code=code,
@@ -65,16 +74,28 @@ def api_error(request: Request, response: Response) -> APIError:
         request_id=_request_id(response),
         response=response,
     )
+    if isinstance(error, AuthenticationError):
+        error.args = (f"{error}; the key is wrong, expired or revoked: put a valid one into {profile.key_variable}",)
+    if isinstance(error, PermissionDeniedError) and (scope := _missing_scope(response, details)):
+        error.missing_scope = scope
+        error.args = (f"{error}; the key lacks the scope {scope}",)
+    return error
 
 
 def _failure(profile: ApiProfile, request: Request, response: Response, now: float) -> Failure:
-    error = api_error(request, response)
+    error = api_error(profile, request, response)
     advice = read_advice(response.headers, error.details, now=now)
     if isinstance(error, RateLimitError):
         wait = profile.wait_after_429 if advice.wait is None else advice.wait
-        error.retry_after, error.retry_at = wait, now + wait
-        advice = replace(advice, wait=wait)
-    return Failure(error, advice)
+        error.retry_after, advice = wait, replace(advice, wait=wait)
+    if advice.wait is not None:
+        error.retry_at = now + advice.wait
+    return Failure(
+        error,
+        advice,
+        final=_STORED if _is_replay(request, response) else None,
+        in_progress=error.code in profile.in_progress_codes or response.status == 423,
+    )
 
 
 def _is_replay(request: Request, response: Response) -> bool:
@@ -84,13 +105,32 @@ def _is_replay(request: Request, response: Response) -> bool:
 
 
 def _not_an_answer(request: Request, response: Response) -> ProtocolError:
-    # A redirect is never followed: it could take the key to another host. Its target is not shown, it may hold secrets.
+    # A redirect is never followed: it could take the key to another host. Of its target only the origin is shown: the
+    # rest may hold secrets.
+    to = _origin(response.headers.get("location", ""))
     error = ProtocolError(
-        f"{request}: unexpected status {response.status} (redirects are not followed); check base_url"
+        f"{request}: unexpected status {response.status}{to} (redirects are not followed); check base_url"
     )
+    error.status = response.status
     if response.status >= 300:
         error.outcome = "not sent"  # whoever redirects has not acted
     return error
+
+
+def _origin(location: str) -> str:
+    try:
+        url = urlsplit(location)
+        return f" to {printable(f'{url.scheme}://{url.hostname}', 100)}" if url.hostname else ""
+    except ValueError:
+        return ""
+
+
+def _missing_scope(response: Response, details: Any) -> str | None:
+    fields = details if isinstance(details, dict) else {}
+    named = next((fields[name] for name in _SCOPE_FIELDS if isinstance(fields.get(name), str)), None)
+    if named is None and (found := _SCOPE.search(response.headers.get("www-authenticate", ""))):
+        named = found[1]
+    return None if named is None else printable(named, 100)
 
 
 def _request_id(response: Response) -> str | None:

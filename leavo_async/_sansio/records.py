@@ -9,6 +9,9 @@ from typing import Literal
 Outcome = Literal["not sent", "unknown", "done"]
 """What happened at the server: nothing (it never left, or was refused), perhaps something, or what was asked."""
 
+Phase = Literal["queue", "connect", "send", "read", "wait"]
+"""What a call is doing: waiting for its permit, the three steps of an attempt, waiting for the next one."""
+
 
 @dataclass(frozen=True, slots=True)
 class AttemptRecord:
@@ -22,6 +25,7 @@ class AttemptRecord:
     seconds: from permit to last byte.
     delay: seconds until the next attempt; None if this was the last.
     because: why it is tried again, or why not; "" after success.
+    request_id: the server's name for it; None if it gave none, and after success.
     """
 
     method: str
@@ -33,6 +37,13 @@ class AttemptRecord:
     seconds: float
     delay: float | None
     because: str
+    request_id: str | None = None
+
+    def __str__(self) -> str:
+        what = " ".join(str(word) for word in (self.status, self.problem) if word is not None)
+        then = "" if self.delay is None else f", then waited {self.delay:.1f} s"
+        because = f" ({self.because})" if self.because else ""
+        return f"attempt {self.number}: {what} after {self.seconds:.2f} s{then}{because}"
 
 
 Observer = Callable[[AttemptRecord], None]

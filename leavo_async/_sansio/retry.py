@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -10,11 +11,12 @@ from leavo_async._sansio.messages import Request
 from leavo_async._sansio.records import AttemptRecord
 from leavo_async.errors import (
     APIError,
+    AuthenticationError,
     ConfigError,
+    ConflictError,
     ConnectError,
     LeavoError,
     NotFoundError,
-    RateLimitError,
     ResponseTooLargeError,
     ServerError,
     TLSError,
@@ -22,18 +24,24 @@ from leavo_async.errors import (
 )
 
 HOPELESS = "trying again would not help"
+# Answers that use up no attempt: they are about the key, not about the call.
+FREE = (401, 429)
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
     """An attempt that did not succeed: the error, and what the server asked for.
 
-    is_final: the same request would get the same answer, whatever the class of the error.
+    final: why the same request would get the same answer, whatever the class of the error; None if it may not.
+    in_progress: the server says that the first request with this idempotency key is not answered yet.
+    may_renew: the credentials can be asked for again.
     """
 
     error: LeavoError
     advice: ServerAdvice = field(default_factory=ServerAdvice)
-    is_final: bool = False
+    final: str | None = None
+    in_progress: bool = False
+    may_renew: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +71,13 @@ class Settled:
 class RetryPolicy:
     """How often, and how long, a call is tried.
 
-    max_attempts: sends of one call, the first included; answers of 429 do not count.
+    max_attempts: sends of one call, the first included; answers of 429 do not count, nor does one of 401 after which
+        the key was asked for again.
     first_delay, max_delay: the delay before attempt n + 1 is draw × min(max_delay, first_delay × 2ⁿ⁻¹) seconds, draw in
         [0, 1); after a server's wait it is that wait + draw × 1 s, never less.
     max_wait: seconds that all delays of a call may sum up to; a delay that does not fit gives up at once.
+    refusals: statuses with which the server turns a request away before anybody acts on it, so that a write may go
+        again whatever it is. Add 503 if your server sends it only then.
 
     Raises ConfigError for values out of range.
     """
@@ -75,6 +86,7 @@ class RetryPolicy:
     first_delay: float = 1.0
     max_delay: float = 30.0
     max_wait: float = 300.0
+    refusals: frozenset[int] = frozenset({425, 429})
 
     def __post_init__(self) -> None:
         if self.max_attempts < 1 or not 0 <= self.first_delay <= self.max_delay or not self.max_wait >= 0:
@@ -90,31 +102,64 @@ class RetryPolicy:
         *,
         left: float | None,
         draw: float,
+        age: float = 0.0,
+        has_budget: bool = True,
     ) -> Retry | Stop | Settled:
         """What follows after an attempt of `request` has failed.
 
         history: the attempts before this one. left: seconds until the caller's deadline; None without one.
-        draw: chance, in [0, 1).
+        draw: chance, in [0, 1). age: seconds since the first attempt began. has_budget: whether the session may repeat
+        something.
         """
         return (
             _settled(request, failure.error, history)
-            or _forbidden(request, failure)
-            or self._fitting(failure, history, left, draw)
+            or self._forbidden(request, failure, history)
+            or self._fitting(request, failure, history, left, draw, age, has_budget=has_budget)
         )
 
+    def was_refused(self, error: LeavoError) -> bool:
+        """The request never left, or was turned away before anybody acted on it: whatever it is, it may go again."""
+        if isinstance(error, ConnectError):
+            return not isinstance(error, TLSError)
+        return isinstance(error, APIError) and error.status in self.refusals
+
+    def _forbidden(self, request: Request, failure: Failure, history: Sequence[AttemptRecord]) -> Stop | None:
+        """A Stop if this error must not be followed by another attempt; the table is in docs/explanation/retries.md."""
+        error = failure.error
+        unknown = error.outcome == "unknown" and not request.repeatable
+        if failure.final is not None or _is_believed(error, history):
+            return Stop(failure.final or "the same error came again", may_have_happened=unknown)
+        if self.was_refused(error) or _asks_again(failure, history) or _is_in_progress(request, failure, history):
+            return None
+        if not _may_pass(error) or (error.outcome == "done" and not request.repeatable):
+            return Stop(HOPELESS, may_have_happened=unknown)
+        return Stop("it may already have been acted on", may_have_happened=True) if unknown else None
+
     def _fitting(
-        self, failure: Failure, history: Sequence[AttemptRecord], left: float | None, draw: float
+        self,
+        request: Request,
+        failure: Failure,
+        history: Sequence[AttemptRecord],
+        left: float | None,
+        draw: float,
+        age: float,
+        *,
+        has_budget: bool,
     ) -> Retry | Stop:
-        counted = 1 + sum(record.status != 429 for record in history)
-        is_429 = isinstance(failure.error, RateLimitError)
-        if counted >= self.max_attempts and not is_429:
-            return Stop(f"{counted} attempts failed")
-        delay = self._delay(failure.advice.wait, len(history), draw)
+        if not _is_free(failure.error):
+            counted = 1 + sum(record.status not in FREE for record in history)
+            if counted >= self.max_attempts:
+                return Stop(f"{counted} attempts failed")
+            if not has_budget:
+                return Stop("too many of the session's calls are being repeated (over 10 % of them, and ten a minute)")
+        delay = 0.0 if _asks_again(failure, history) else self._delay(failure.advice.wait, len(history), draw)
         waited = sum(record.delay or 0.0 for record in history)
         if waited + delay > self.max_wait:
             return Stop(f"the next wait of {delay:.1f} s would pass max_wait of {self.max_wait:g} s")
         if left is not None and delay >= left:
             return Stop(f"the next wait of {delay:.1f} s would pass the deadline")
+        if age + delay >= request.key_lasts and "unknown" in (failure.error.outcome, *(r.outcome for r in history)):
+            return Stop("the server may have forgotten the idempotency key by then", may_have_happened=True)
         return Retry(delay, _reason(failure))
 
     def _delay(self, wait: float | None, earlier: int, draw: float) -> float:
@@ -131,22 +176,34 @@ def _settled(request: Request, error: LeavoError, history: Sequence[AttemptRecor
     return None
 
 
-def _forbidden(request: Request, failure: Failure) -> Stop | None:
-    """A Stop if this error must not be followed by another attempt; the table is in docs/explanation/retries.md."""
-    error = failure.error
-    if _was_refused(error):
-        return None
-    unknown = error.outcome == "unknown" and not request.repeatable
-    if failure.is_final or not _may_pass(error):
-        return Stop(HOPELESS, may_have_happened=unknown)
-    return Stop("it may already have been acted on", may_have_happened=True) if unknown else None
+def _is_believed(error: LeavoError, history: Sequence[AttemptRecord]) -> bool:
+    """A name that does not exist, an answer that is not HTTP: after so many of them the next would be the same."""
+    if not isinstance(error, TransportError) or error.max_repeats is None:
+        return False
+    return sum(record.problem == type(error).__name__ for record in history) >= error.max_repeats
 
 
-def _was_refused(error: LeavoError) -> bool:
-    """The request never left, or was turned away before anybody acted on it: whatever it is, it may go again."""
-    if isinstance(error, ConnectError):
-        return not isinstance(error, TLSError)
-    return isinstance(error, APIError) and error.status in (425, 429)
+def _asks_again(failure: Failure, history: Sequence[AttemptRecord]) -> bool:
+    """A refused key is asked for again, once: some services lock a key after a few bad tries."""
+    refused = failure.may_renew and isinstance(failure.error, AuthenticationError)
+    return refused and all(record.status != 401 for record in history)
+
+
+def _is_in_progress(request: Request, failure: Failure, history: Sequence[AttemptRecord]) -> bool:
+    """The server still works on an earlier attempt, and will give its answer for the same key.
+
+    Some say so by a code; where none tells, a conflict with an attempt of unknown outcome before it can be nothing else
+    if keys are honoured: https://docs.stripe.com/error-low-level
+    """
+    if request.key_lasts == math.inf:
+        return False
+    return failure.in_progress or (
+        isinstance(failure.error, ConflictError) and any(record.outcome == "unknown" for record in history)
+    )
+
+
+def _is_free(error: LeavoError) -> bool:
+    return isinstance(error, APIError) and error.status in FREE
 
 
 def _may_pass(error: LeavoError) -> bool:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
+from leavo_async._sansio.idempotency import Repeat
 from leavo_async._sansio.limits import Limit, checked_limits
+from leavo_async._sansio.messages import Lookup
 from leavo_async.errors import ConfigError
+
+Sent = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,20 +21,46 @@ class Route:
     """Calls with one method to one form of path.
 
     path: as it is called; `{name}` stands for one segment. groups: those whose limits hold for it, beside the key's.
+    repeat: whether it may be sent again after an unknown outcome; None leaves that to the method and the key.
+    lookup: for Repeat.NATURAL, the path and the parameters of a listing that shows what was sent, if it is there.
+    same: for Repeat.NATURAL, whether an item found there is the thing that was sent: same(sent, found).
+    callbacks: fields with a URL that the server will call; a private one is refused.
     """
 
     method: str
     path: str
     groups: tuple[str, ...] = ()
+    repeat: Repeat | None = None
+    lookup: Callable[[Sent], tuple[str, Mapping[str, Any]]] | None = None
+    same: Callable[[Sent, Any], bool] | None = None
+    callbacks: tuple[str, ...] = ()
 
     def fits(self, method: str, path: str) -> bool:
         """Whether a call is one of these."""
         return method == self.method and _form(self.path).fullmatch(path) is not None
 
+    def looked_up(self, sent: Any) -> Lookup | None:
+        """How to find what this call has made; None if it cannot be told from what was sent."""
+        lookup, same = self.lookup, self.same
+        if lookup is None or same is None or not isinstance(sent, Mapping):
+            return None
+        try:
+            path, params = lookup(sent)
+        except KeyError:
+            return None  # what it would be found by was not sent; the server will say so
+        return Lookup(path, params, lambda found: same(sent, found))
 
-def groups_of(routes: Iterable[Route], method: str, path: str) -> tuple[str, ...]:
-    """The groups of a call, by the first route that fits; () if none does."""
-    return next((route.groups for route in routes if route.fits(method, path)), ())
+
+PLAIN = Route("*", "*")
+"""What has nothing of its own."""
+
+
+def route_of(routes: Iterable[Route], method: str, path: str) -> Route:
+    """The first route that fits a call; one without anything of its own if none does."""
+    for route in routes:
+        if route.method == method and route.fits(method, path):
+            return route
+    return PLAIN
 
 
 def fitting_limits(limits: Iterable[Limit], routes: Sequence[Route]) -> tuple[Limit, ...]:

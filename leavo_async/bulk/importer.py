@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Generator, Iterable
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from leavo_async._io.abort import AbortSignal
 from leavo_async.bulk.feed import Feed
 from leavo_async.bulk.results import RowResult, Tally, is_about_the_row, result_of
 from leavo_async.bulk.rows import Row
@@ -45,7 +47,8 @@ class Importer(Generic[T]):
     """An import under way.
 
     check: the thing to write, from a row; raises InvalidRowError. write: writes it. on_result: told of each row.
-    concurrency: rows at the same time.
+    concurrency: rows at the same time. signal: ends the import; pass the same one to what `write` calls, so that the
+        rows under way end at once as well.
     It stops before the end of the file when asked to, when an error shows that no further row would fare better, and
     after ten rows of unknown outcome without a known one between them. Rows taken up always get their result.
     """
@@ -57,6 +60,7 @@ class Importer(Generic[T]):
         on_result: Callable[[RowResult], Awaitable[None]],
         *,
         concurrency: int,
+        signal: AbortSignal | None = None,
     ) -> None:
         self.tally = Tally()
         self.stopped_by: str | None = None
@@ -64,6 +68,7 @@ class Importer(Generic[T]):
         self._write = write
         self._on_result = on_result
         self._concurrency = concurrency
+        self._signal = signal
         self._feed: Feed | None = None
         self._unknown_in_a_row = 0
 
@@ -72,6 +77,10 @@ class Importer(Generic[T]):
         feed = self._feed = Feed(rows, ahead=2 * self._concurrency)
         if self.stopped_by is not None:
             feed.close()
+        with self._listening():
+            return await self._run(feed)
+
+    async def _run(self, feed: Feed) -> Tally:
         workers = [asyncio.create_task(self._work(feed)) for _ in range(self._concurrency)]
         try:
             await asyncio.wait(workers, return_when=asyncio.FIRST_EXCEPTION)
@@ -93,6 +102,25 @@ class Importer(Generic[T]):
             self.stopped_by = because
         if self._feed is not None:
             self._feed.close()
+
+    @contextmanager
+    def _listening(self) -> Generator[None, None, None]:
+        """Stop when the signal aborts, in whatever thread that happens."""
+        signal, loop = self._signal, asyncio.get_running_loop()
+        if signal is None:
+            yield
+            return
+
+        def heard(_: AbortSignal) -> None:
+            loop.call_soon_threadsafe(self.stop, "aborted")
+
+        signal.add_listener(heard)
+        if signal.aborted:
+            self.stop("aborted")
+        try:
+            yield
+        finally:
+            signal.remove_listener(heard)
 
     async def _work(self, feed: Feed) -> None:
         while (row := await feed.next()) is not None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 
 from leavo_async import LeavoClient, NewLead
 from leavo_async.bulk.importer import Importer
@@ -113,7 +114,9 @@ async def _sent(
     assert stopper.leavo is not None
     with showing(options.progress, total) as show:
         report = Reporter(lambda: show(importer.tally), rejects)
-        importer = Importer(leads.check, stopper.leavo.leads.create_from, report, concurrency=options.concurrency)
+        # Rows have time: they let everybody else go first, and wait where others would give up.
+        write = partial(stopper.leavo.leads.create_from, priority="bulk")
+        importer = Importer(leads.check, write, report, concurrency=options.concurrency)
         stopper.watch(importer)
         ticking = asyncio.create_task(_tick(lambda: show(importer.tally)))
         try:

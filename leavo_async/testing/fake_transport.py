@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from leavo_async._io.progress import Progress
 from leavo_async._sansio.messages import Headers, Request, Response
 
 Answer = Response | Exception | Callable[[Request], Response]
@@ -30,10 +31,15 @@ class FakeTransport:
         self.requests: list[Request] = []
         self.moments: list[float] = []
         self.closed = False
+        self.signed = 0
         self._answers = list(answers) or [reply()]
         self._seconds = seconds
 
-    async def send(self, request: Request) -> Response:
+    def sign(self, headers: Mapping[str, str]) -> None:
+        """Count it; a fake keeps no key."""
+        self.signed += 1
+
+    async def send(self, request: Request, progress: Progress) -> Response:
         """The next scripted answer."""
         self.requests.append(request)
         self.moments.append(asyncio.get_running_loop().time())

@@ -196,9 +196,9 @@ def slow_file(tmp_path: Path) -> Path:
 
 @pytest.mark.asyncio
 async def test_an_unknown_outcome_is_told_and_nothing_is_doubled(file: Path) -> None:
-    """The connection breaks after the lead is there: the row is "unknown", and importing again finds it there."""
+    """The connection breaks after the lead is there, and lists do not show it yet: importing again finds it there."""
     fault = Fault(reset="after", method="POST", times=1)
-    async with Sandbox(faults=[fault]) as sandbox:
+    async with Sandbox(faults=[fault], search_lag=60) as sandbox:
         first = await _against(sandbox, "import", str(file), "--concurrency", "1")
         second = await _against(sandbox, "import", str(file))
         effects = [effect.kind for effect in sandbox.ledger.effects]

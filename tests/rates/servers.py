@@ -6,9 +6,10 @@ import asyncio
 import math
 import random
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from leavo_async import Request, Response
+from leavo_async._io.progress import Progress
 from leavo_async.sandbox.limits import FixedWindow, Gcra, Limiter, SlidingLog, TokenBucket, TwoWindowCounter, Verdict
 from leavo_async.testing import reply
 
@@ -37,7 +38,10 @@ class FarServer:
         self._way = way
         self._headers = headers
 
-    async def send(self, request: Request) -> Response:
+    def sign(self, headers: Mapping[str, str]) -> None:
+        """It knows one key alone."""
+
+    async def send(self, request: Request, progress: Progress) -> Response:
         self.sent.append((asyncio.get_running_loop().time(), request.path))
         await asyncio.sleep(self._way())
         now = asyncio.get_running_loop().time()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leavo_async import APIError, Lead, LeavoError, Request, Response, ResponseValidationError
+from leavo_async import APIError, Lead, LeavoError, ProtocolError, Request, Response, ResponseValidationError
 from leavo_async._sansio.decode import decode, decode_page
 from leavo_async.apis.leavo import LEAVO
 from leavo_async.testing import reply
@@ -65,7 +65,7 @@ def test_an_empty_answer_is_none() -> None:
 
 def test_an_empty_answer_where_a_lead_was_promised_is_an_error() -> None:
     """It did happen: the outcome says so."""
-    with pytest.raises(ResponseValidationError) as caught:
+    with pytest.raises(ProtocolError) as caught:
         decode(LEAVO, GET, reply(200), Lead)
 
     assert caught.value.outcome == "done"
@@ -111,9 +111,9 @@ def test_a_word_deep_in_the_data_is_no_failure() -> None:
 def test_a_page_tells_what_it_knows() -> None:
     """Total and has_more where the dialect has them, else None."""
     enveloped = decode_page(
-        GET, reply(200, {"success": True, "data": [LEAD], "pagination": {"total": 9, "has_more": True}}), Lead
+        LEAVO, GET, reply(200, {"success": True, "data": [LEAD], "pagination": {"total": 9, "has_more": True}}), Lead
     )
-    bare = decode_page(GET, reply(200, [LEAD, LEAD]), Lead)
+    bare = decode_page(LEAVO, GET, reply(200, [LEAD, LEAD]), Lead)
 
     assert (len(enveloped.items), enveloped.total, enveloped.has_more) == (1, 9, True)
     assert (len(bare.items), bare.total, bare.has_more) == (2, None, None)
@@ -122,7 +122,7 @@ def test_a_page_tells_what_it_knows() -> None:
 def test_an_answer_without_a_list_is_not_the_end_of_a_listing() -> None:
     """Null is not taken for "no leads"."""
     with pytest.raises(ResponseValidationError):
-        decode_page(GET, reply(200, {"success": True, "data": None}), Lead)
+        decode_page(LEAVO, GET, reply(200, {"success": True, "data": None}), Lead)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_an_answer_without_a_list_is_not_the_end_of_a_listing() -> None:
 @pytest.mark.parametrize("cast_to", [None, Lead])
 def test_what_is_not_json_is_an_error_of_ours(body: bytes, cast_to: Any) -> None:
     """Deep nesting, NaN, broken UTF-8, a login page, a cut."""
-    with pytest.raises(ResponseValidationError):
+    with pytest.raises(ProtocolError):
         decode(LEAVO, GET, Response(200, reply().headers, body), cast_to)
 
 
@@ -146,6 +146,6 @@ def test_decoding_raises_nothing_but_our_errors(cast_to: Any, body: bytes) -> No
     """Whatever the bytes."""
     try:
         decode(LEAVO, GET, Response(200, reply().headers, body), cast_to)
-        decode_page(GET, Response(200, reply().headers, body), cast_to)
+        decode_page(LEAVO, GET, Response(200, reply().headers, body), cast_to)
     except LeavoError:
         pass

@@ -8,13 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leavo_async import ConfigError, Request
-from leavo_async._sansio.encode import checked_base_url, checked_path, encode, segment
+from leavo_async._sansio.encode import Rules, checked_base_url, checked_path, encode, segment
 
 BASE = "https://api.example.com"
+RULES = Rules(BASE)
 
 
-def encoded(method: str = "GET", path: str = "/leads", **call: Any) -> Request:
-    return encode(BASE, method, path, new_key=lambda: "new-key", **call)
+def encoded(method: str = "GET", path: str = "/leads", rules: Rules = RULES, **call: Any) -> Request:
+    return encode(rules, method, path, new_key=lambda: "new-key", **call)
 
 
 def test_a_read_carries_no_idempotency_key() -> None:
@@ -58,7 +59,7 @@ def test_a_key_that_no_server_would_take_is_refused(key: str) -> None:
 )
 def test_whether_it_may_be_repeated_is_settled_when_it_is_made(method: str, honoured: Any, repeatable: bool) -> None:
     """A key alone does not make a POST repeatable: the server must honour it."""
-    assert repeatable is encoded(method, honoured=honoured).repeatable
+    assert repeatable is encoded(method, rules=Rules(BASE, honoured=honoured)).repeatable
 
 
 def test_the_query_is_encoded_once() -> None:

@@ -82,7 +82,7 @@ def test_each_error_has_one_right_outcome(error: LeavoError, read, keyed, keyles
 
 def test_a_redirect_is_not_tried_again() -> None:
     """Though it is a ProtocolError: the same request would be sent elsewhere again."""
-    assert HOPELESS == POLICY.decide(READ, Failure(ProtocolError(), is_final=True), (), left=None, draw=0.5)
+    assert HOPELESS == POLICY.decide(READ, Failure(ProtocolError(), final=HOPELESS.because), (), left=None, draw=0.5)
 
 
 @pytest.mark.parametrize(("earlier", "delay"), [(0, 0.5), (1, 1.0), (2, 2.0)])

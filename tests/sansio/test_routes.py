@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from leavo_async import ConfigError, DailyCap, RateLimit, Route
-from leavo_async._sansio.routes import fitting_limits, groups_of
+from leavo_async._sansio.routes import fitting_limits, route_of
 
 ROUTES = (
     Route("POST", "/{company}/messages/sms", groups=("messaging", "sms")),
@@ -29,7 +29,7 @@ ROUTES = (
 )
 def test_a_call_belongs_to_the_first_route_that_fits(method: str, path: str, groups: tuple[str, ...]) -> None:
     """`{name}` is one segment, the rest is taken as it stands."""
-    assert groups_of(ROUTES, method, path) == groups
+    assert route_of(ROUTES, method, path).groups == groups
 
 
 def test_a_limit_for_a_group_that_no_route_has_is_refused() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, Unpack
 
-from leavo_async._sansio.auth import Secret
+from leavo_async._sansio.auth import Ask, Secret
 from leavo_async._sansio.encode import segment
 from leavo_async._sansio.unset import UNSET, Unset, given
 from leavo_async._sansio.validation import checked
@@ -25,13 +25,15 @@ class LeavoClient(Session):
         async with LeavoClient() as leavo:
             async for lead in leavo.leads.list(search="ana"): ...
 
-    api_key: your key, default the environment variable LEAVO_API_KEY. options: as for Session.
+    api_key: your key, default the environment variable LEAVO_API_KEY; a Secret if it is known when it ends, or a
+        coroutine function that gives it. options: as for Session.
     Raises ConfigError without a usable key.
     """
 
-    def __init__(self, api_key: str | None = None, **options: Unpack[SessionOptions]) -> None:
-        secret, api_key = Secret.of(api_key), None  # the plain text leaves this frame before anything can fail
-        super().__init__(LEAVO, secret, **options)
+    def __init__(self, api_key: str | Secret | Ask | None = None, **options: Unpack[SessionOptions]) -> None:
+        # The plain text leaves this frame before anything can fail.
+        key, api_key = Secret.of(api_key) if isinstance(api_key, str) else api_key, None
+        super().__init__(LEAVO, key, **options)
 
     @cached_property
     def leads(self) -> LeadsResource:
@@ -40,7 +42,7 @@ class LeavoClient(Session):
 
 
 class LeadsResource:
-    """Leads. Each method takes the CallOptions: timeout, deadline, idempotency_key, priority, retry, headers."""
+    """Leads. Each method takes the CallOptions: timeout, deadline, signal, priority, retry, and so on."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -88,8 +90,9 @@ class LeadsResource:
     ) -> Lead:
         """The new lead.
 
-        phone: with country code, such as +5511999990000. Raises ConfigError for a name, phone or e-mail address that
-        cannot be one, ConflictError if a lead with this phone exists, OutcomeUnknownError if it may have been created.
+        phone: with country code, such as +5511999990000. If the answer is lost, the lead is looked up by its phone.
+        Raises ConfigError for a name, phone or e-mail address that cannot be one, ConflictError if a lead with this
+        phone exists, OutcomeUnknownError if it may have been created and cannot be found.
         """
         fields = dict(
             name=name,
