@@ -36,15 +36,19 @@ def decode(profile: ApiProfile, request: Request, response: Response, cast_to: A
     """The value of an answer; None for an empty body.
 
     cast_to: any type pydantic can validate; None gives plain dicts, lists, texts and numbers.
-    Raises ProtocolError if the body is not JSON, ResponseValidationError if it is not of that shape, APIError if it
-    reports a failure.
+    Raises ProtocolError if the body is not JSON or about something else, ResponseValidationError if it is not of that
+    shape, APIError if it reports a failure.
     """
     if not response.body or response.body.isspace():
         return _nothing(request, cast_to)
     if cast_to is None:
-        return _unwrapped(profile, _plain(profile, request, response))
-    found = _validated(_validator(cast_to), profile, request, response)
-    return found["data"] if _is_envelope(found) else found
+        value = _unwrapped(profile, _plain(profile, request, response))
+    else:
+        found = _validated(_validator(cast_to), profile, request, response)
+        value = found["data"] if _is_envelope(found) else found
+    if request.echo is not None:
+        _check_echo(request, value)
+    return value
 
 
 def decode_page(profile: ApiProfile, request: Request, response: Response, cast_to: Any = None) -> Page:
@@ -112,6 +116,15 @@ def _unwrapped(profile: ApiProfile, value: Any) -> Any:
     if isinstance(value, dict) and "data" in value:
         return value["data"] if value.keys() - {"data"} <= profile.envelope else value
     return value
+
+
+def _check_echo(request: Request, value: Any) -> None:
+    """An answer about another thing than was asked for is somebody else's: of another call, or of another tenant."""
+    assert request.echo is not None
+    name, asked = request.echo
+    found = value.get(name) if isinstance(value, dict) else getattr(value, name, None)
+    if found is not None and str(found) != asked:
+        raise _unreadable(f"{request}: the answer has another {name} than was asked for", max_repeats=1)
 
 
 def _nothing(request: Request, cast_to: Any) -> None:

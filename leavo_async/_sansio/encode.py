@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
@@ -25,6 +25,7 @@ _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 # These are made by the library; a caller who could replace them could sign as somebody else or smuggle a request.
 _RESERVED = frozenset({"authorization", "host", "content-length", "transfer-encoding", "connection", "idempotency-key"})
 _RESERVED_PARAMS = frozenset({"api_key", "api-key", "access_token"})  # RFC 6750 §2.3 has the last one, and warns of it
+_MAY = (Repeat.PURE, Repeat.KEYED)
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -68,22 +69,24 @@ def encode(
     if key is not None:
         sent["Idempotency-Key"] = key
     url = f"{rules.base_url}{checked_path(path)}{_query(params)}"
-    request = Request(_checked_method(method), path, url, sent, body, key)
     route = route_of(rules.routes, method, path)
-    return request if route is PLAIN and key is None else _routed(rules, route, request, json)
-
-
-def _routed(rules: Rules, route: Route, request: Request, json: Any) -> Request:
-    """The request with what its route says of it."""
-    if not rules.private_targets:
+    if route is PLAIN and key is None:
+        return Request(_checked_method(method), path, url, sent, body)
+    if route.callbacks and not rules.private_targets:
         _checked_targets(route, json)
-    repeat = repeat_of(request.method, rules.honoured, route.repeat)
-    return replace(
-        request,
-        repeatable=repeat in (Repeat.PURE, Repeat.KEYED),
+    repeat = repeat_of(method, rules.honoured, route.repeat)
+    return Request(
+        _checked_method(method),
+        path,
+        url,
+        sent,
+        body,
+        key,
+        repeatable=repeat in _MAY,
         groups=route.groups,
         lookup=route.looked_up(json) if repeat is Repeat.NATURAL else None,
         key_lasts=rules.key_lasts if repeat is Repeat.KEYED else math.inf,
+        echo=route.echoed(path),
     )
 
 

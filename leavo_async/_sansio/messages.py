@@ -83,6 +83,7 @@ class Request:
     groups: the groups of routes it belongs to, whose limits hold for it beside the key's.
     lookup: how to find what it made, where it must not be repeated but has a natural key; None without one.
     key_lasts: seconds for which the server knows its idempotency key; inf where repeating does not depend on it.
+    echo: a field and the value that the answer must have there, so that it is about the thing that was asked for.
     """
 
     method: str
@@ -95,6 +96,7 @@ class Request:
     groups: tuple[str, ...] = ()
     lookup: Lookup | None = None
     key_lasts: float = math.inf
+    echo: tuple[str, str] | None = None
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"

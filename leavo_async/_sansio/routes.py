@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+from urllib.parse import unquote
 
 from leavo_async._sansio.idempotency import Repeat
 from leavo_async._sansio.limits import Limit, checked_limits
@@ -25,6 +26,7 @@ class Route:
     lookup: for Repeat.NATURAL, the path and the parameters of a listing that shows what was sent, if it is there.
     same: for Repeat.NATURAL, whether an item found there is the thing that was sent: same(sent, found).
     callbacks: fields with a URL that the server will call; a private one is refused.
+    echo: the name of a segment of the path; a field of the same name in the answer must have its value.
     """
 
     method: str
@@ -34,10 +36,16 @@ class Route:
     lookup: Callable[[Sent], tuple[str, Mapping[str, Any]]] | None = None
     same: Callable[[Sent, Any], bool] | None = None
     callbacks: tuple[str, ...] = ()
+    echo: str | None = None
 
     def fits(self, method: str, path: str) -> bool:
         """Whether a call is one of these."""
         return method == self.method and _form(self.path).fullmatch(path) is not None
+
+    def echoed(self, path: str) -> tuple[str, str] | None:
+        """The field and the value that the answer to a call with this path must have."""
+        found = None if self.echo is None else _form(self.path).fullmatch(path)
+        return None if found is None or self.echo is None else (self.echo, unquote(found[self.echo]))
 
     def looked_up(self, sent: Any) -> Lookup | None:
         """How to find what this call has made; None if it cannot be told from what was sent."""
@@ -76,5 +84,5 @@ def fitting_limits(limits: Iterable[Limit], routes: Sequence[Route]) -> tuple[Li
 
 @lru_cache(maxsize=256)
 def _form(path: str) -> re.Pattern[str]:
-    parts = re.split(r"\{\w+\}", path)
-    return re.compile("[^/]+".join(re.escape(part) for part in parts))
+    parts = re.split(r"\{(\w+)\}", path)  # text and names by turns
+    return re.compile("".join(f"(?P<{part}>[^/]+)" if n % 2 else re.escape(part) for n, part in enumerate(parts)))

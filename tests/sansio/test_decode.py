@@ -149,3 +149,50 @@ def test_decoding_raises_nothing_but_our_errors(cast_to: Any, body: bytes) -> No
         decode_page(LEAVO, GET, Response(200, reply().headers, body), cast_to)
     except LeavoError:
         pass
+
+
+@pytest.mark.parametrize("cast_to", [None, Lead])
+def test_a_byte_order_mark_is_no_part_of_the_json(cast_to: Any) -> None:
+    """Some servers put one before it."""
+    found = decode(LEAVO, GET, Response(200, reply().headers, b'\xef\xbb\xbf{"id": "1"}'), cast_to)
+
+    assert found == {"id": "1"} if cast_to is None else found.id == "1"
+
+
+@pytest.mark.parametrize("cast_to", [None, Lead, list[Any]])
+def test_numbers_that_are_none_are_refused_however_deep(cast_to: Any) -> None:
+    """NaN and Infinity are not JSON; in a text they are letters."""
+    for body in (b'{"id": "1", "custom_fields": {"a": NaN}}', b'[{"a": [-Infinity]}]'):
+        with pytest.raises(ProtocolError, match="not JSON"):
+            decode(LEAVO, GET, Response(200, reply().headers, body), cast_to)
+    assert decoded({"id": "1", "name": "NaN Infinity"}, Lead).name == "NaN Infinity"
+
+
+def test_a_large_id_stays_whole() -> None:
+    """As an int of Python's it has no largest value; as a float it would be another id."""
+    assert decoded({"id": 2**70 + 1}) == {"id": 2**70 + 1}
+
+
+@pytest.mark.parametrize(
+    ("body", "max_repeats"), [(b"<html>Please log in</html>", 0), (b" \n<?xml", 0), (b'{"a', 1), (b"", 1), (b"\xff", 1)]
+)
+def test_a_page_of_html_is_believed_at_once_and_broken_json_the_second_time(body: bytes, max_repeats: int) -> None:
+    """A login page says the same again; a byte may have been lost on the way."""
+    with pytest.raises(ProtocolError) as caught:
+        decode(LEAVO, GET, Response(200, reply().headers, body), Lead)
+
+    assert (caught.value.max_repeats, caught.value.outcome) == (max_repeats, "done")
+
+
+@pytest.mark.parametrize("cast_to", [None, Lead])
+@pytest.mark.parametrize("enveloped", [True, False])
+def test_an_answer_about_another_thing_is_refused(cast_to: Any, enveloped: bool) -> None:
+    """Whatever has mixed the answers up, nobody gets somebody else's lead."""
+    asked = Request("GET", "/leads/1", "https://api.example.com/leads/1", {}, echo=("id", "1"))
+
+    def answered(lead: Any) -> Any:
+        return decode(LEAVO, asked, reply(200, {"success": True, "data": lead} if enveloped else lead), cast_to)
+
+    with pytest.raises(ProtocolError, match="another id"):
+        answered({"id": "2"})
+    assert answered({"id": "1"})

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leavo_async import ConfigError, Request
+from leavo_async import ConfigError, Repeat, Request, Route
 from leavo_async._sansio.encode import Rules, checked_base_url, checked_path, encode, segment
 
 BASE = "https://api.example.com"
@@ -208,3 +208,86 @@ def test_a_method_is_capital_letters(method: str) -> None:
     """It goes into the first line of the request as it is."""
     with pytest.raises(ConfigError, match=r"^method"):
         encoded(method)
+
+
+def looked_for(sent: Any) -> tuple[str, dict[str, Any]]:
+    return "/leads", {"search": sent["phone"]}
+
+
+def is_same(sent: Any, found: Any) -> bool:
+    return bool(sent["phone"] == found["phone"])
+
+
+ROUTES = (
+    Route("POST", "/leads", repeat=Repeat.NATURAL, lookup=looked_for, same=is_same),
+    Route("POST", "/scores", repeat=Repeat.PURE),
+    Route("POST", "/orders", repeat=Repeat.KEYED),
+    Route("PUT", "/counters/{id}", repeat=Repeat.UNSAFE),
+    Route("GET", "/leads/{id}", echo="id"),
+    Route("POST", "/hooks", callbacks=("url",)),
+)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "honoured", "repeatable", "key_lasts"),
+    [
+        ("POST", "/leads", "unknown", False, float("inf")),
+        ("POST", "/leads", "honoured", True, 60),
+        ("POST", "/scores", "ignored", True, float("inf")),
+        ("POST", "/orders", "unknown", True, 60),
+        ("POST", "/orders", "ignored", False, float("inf")),
+        ("PUT", "/counters/1", "honoured", False, float("inf")),
+        ("PUT", "/others/1", "honoured", True, float("inf")),
+        ("POST", "/others", "honoured", True, 60),
+    ],
+)
+def test_a_route_may_know_better_than_the_method(
+    method: str, path: str, honoured: Any, repeatable: bool, key_lasts: float
+) -> None:
+    """Scoring is pure although it is a POST; a counter is not although it is a PUT. A key is no safer than its server."""
+    rules = Rules(BASE, routes=ROUTES, honoured=honoured, key_lasts=60)
+    request = encoded(method, path, rules, json={"phone": "+1"})
+
+    assert (request.repeatable, request.key_lasts) == (repeatable, key_lasts)
+
+
+def test_what_must_not_be_repeated_may_be_looked_up() -> None:
+    """By what was sent; where that is missing, the server will say so itself."""
+    rules = Rules(BASE, routes=ROUTES)
+    lookup = encoded("POST", "/leads", rules, json={"phone": "+1"}).lookup
+
+    assert lookup is not None
+    assert (lookup.path, lookup.params) == ("/leads", {"search": "+1"})
+    assert [lookup.is_it({"phone": phone}) for phone in ("+1", "+2")] == [True, False]
+    assert encoded("POST", "/leads", rules, json={"name": "Ana"}).lookup is None
+    assert encoded("POST", "/leads", rules, json=[1]).lookup is None
+    assert encoded("POST", "/leads", Rules(BASE, ROUTES, "honoured"), json={"phone": "+1"}).lookup is None
+
+
+def test_an_answer_must_be_about_what_was_asked_for() -> None:
+    """The id of the path, as it was before it was quoted."""
+    assert encoded("GET", "/leads/a%2Fb", Rules(BASE, routes=ROUTES)).echo == ("id", "a/b")
+    assert encoded("GET", "/leads", Rules(BASE, routes=ROUTES)).echo is None
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_a_read_only_session_refuses_every_write(method: str) -> None:
+    """Before anything is sent; reads go on."""
+    with pytest.raises(ConfigError, match=f"^{method} /leads: the session is read-only"):
+        encoded(method, rules=Rules(BASE, read_only=True))
+    assert encoded("GET", rules=Rules(BASE, read_only=True)).method == "GET"
+
+
+def test_a_private_callback_is_refused_unless_the_session_may_name_one() -> None:
+    """As a sandbox on this machine may."""
+    with pytest.raises(ConfigError, match="url"):
+        encoded("POST", "/hooks", Rules(BASE, routes=ROUTES), json={"url": "https://10.0.0.1/x"})
+    assert encoded("POST", "/hooks", Rules(BASE, routes=ROUTES, private_targets=True), json={"url": "https://10.0.0.1"})
+    assert encoded("POST", "/hooks", Rules(BASE, routes=ROUTES), json={"url": "https://example.com/x"})
+    assert encoded("POST", "/hooks", Rules(BASE, routes=ROUTES), json={"active": False})
+
+
+def test_no_key_goes_into_a_url() -> None:
+    """Logs and proxies keep it there."""
+    with pytest.raises(ConfigError, match="URL"):
+        encoded(params={"api_key": "x"})

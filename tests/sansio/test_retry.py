@@ -7,9 +7,12 @@ from hypothesis import strategies as st
 from leavo_async import (
     APIError,
     AttemptRecord,
+    AuthenticationError,
     ConfigError,
+    ConflictError,
     ConnectError,
     ConnectTimeoutError,
+    IdempotencyMismatchError,
     LeavoError,
     NotFoundError,
     ProtocolError,
@@ -161,3 +164,118 @@ def test_a_policy_that_cannot_work_is_refused(settings: dict[str, float]) -> Non
     """When it is made, not when the first error comes."""
     with pytest.raises(ConfigError):
         RetryPolicy(**settings)  # type: ignore[arg-type]
+
+
+def record(outcome="unknown", status=None, problem="ReadError", delay=0.0) -> AttemptRecord:
+    return AttemptRecord("POST", "/x", 1, status, problem, outcome, 0.1, delay, "")
+
+
+def believed(error: LeavoError, sends: int) -> LeavoError:
+    error.max_repeats = sends
+    return error
+
+
+def test_a_name_that_does_not_exist_is_believed_the_second_time() -> None:
+    """The resolver may have been out of its mind once; twice it is a typing error."""
+    nowhere = believed(ConnectError(), 1)
+
+    assert isinstance(decide(READ, nowhere), Retry)
+    assert Stop("the same error came again") == decide(READ, nowhere, [record("not sent", None, "ConnectError")])
+
+
+@pytest.mark.parametrize(("request_", "may_have"), [(READ, False), (KEYED, False), (KEYLESS, True)])
+def test_what_speaks_no_http_is_asked_once_more_at_most(request_: Request, may_have: bool) -> None:
+    """And a write that must not be repeated not even once."""
+    error = believed(ProtocolError(), 1)
+    again = decide(request_, error, [record(problem="ProtocolError")])
+
+    assert isinstance(decide(request_, error), Stop if may_have else Retry)
+    assert Stop("the same error came again", may_have_happened=may_have) == again
+
+
+def test_what_was_done_is_not_done_again_for_its_description() -> None:
+    """A cut answer of success: whoever may repeat gets it again, for the others it is told as done."""
+    cut = ProtocolError()
+    cut.outcome = "done"
+
+    assert isinstance(decide(READ, cut), Retry)
+    assert isinstance(decide(KEYED, cut), Retry)
+    assert decide(KEYLESS, cut) == HOPELESS
+
+
+FORGETFUL = Request("POST", "/x", "https://api.example.com/x", {}, b"", "k", key_lasts=3600)
+
+
+@pytest.mark.parametrize("error", [ReadError(), ConnectError(), status(429)])
+def test_no_key_is_sent_after_the_server_may_have_forgotten_it(error: LeavoError) -> None:
+    """It would be taken for a new request, and done a second time."""
+    history = [record("unknown")]
+
+    def after(age: float):
+        return POLICY.decide(FORGETFUL, Failure(error), history, left=None, draw=0.0, age=age)
+
+    assert isinstance(after(3599), Retry)
+    assert Stop("the server may have forgotten the idempotency key by then", may_have_happened=True) == after(3600)
+
+
+def test_a_key_that_was_never_taken_up_may_be_sent_however_old() -> None:
+    """Nothing was sent with it."""
+    assert isinstance(POLICY.decide(FORGETFUL, Failure(ConnectError()), (), left=None, draw=0, age=9999), Retry)
+
+
+def test_a_conflict_after_an_unknown_attempt_is_that_attempt() -> None:
+    """The server still works on it, and gives its answer for the same key a little later."""
+    conflict = ConflictError("x", status=409)
+
+    assert isinstance(decide(FORGETFUL, conflict, [record("unknown")]), Retry)
+    assert decide(FORGETFUL, conflict) == HOPELESS
+    assert decide(FORGETFUL, conflict, [record("not sent")]) == HOPELESS
+    assert decide(KEYLESS, conflict, [record("unknown")]) == HOPELESS
+
+
+def test_a_server_that_says_so_is_waited_for_at_once() -> None:
+    """By a code of its own, or by 423: the first request with this key is not answered yet."""
+    busy = Failure(ConflictError("x", status=409), in_progress=True)
+
+    assert isinstance(POLICY.decide(FORGETFUL, busy, (), left=None, draw=0), Retry)
+    assert POLICY.decide(KEYLESS, busy, (), left=None, draw=0) == HOPELESS
+
+
+def test_a_mismatch_is_not_tried_again() -> None:
+    """The key belongs to another request; it always will."""
+    assert decide(FORGETFUL, IdempotencyMismatchError("x", status=409), [record("unknown")]) == HOPELESS
+
+
+def test_a_stored_failure_is_not_asked_for_again() -> None:
+    """The server gives the same answer for the same key, as often as one likes."""
+    stored = Failure(status(500), final="stored")
+
+    assert Stop("stored") == POLICY.decide(KEYED, stored, (), left=None, draw=0)
+    assert Stop("stored", may_have_happened=True) == POLICY.decide(KEYLESS, stored, (), left=None, draw=0)
+
+
+def test_a_refused_key_is_asked_for_again_once() -> None:
+    """At once, without using up an attempt; then it is believed."""
+    refused = Failure(AuthenticationError("x", status=401), may_renew=True)
+    once = POLICY.decide(KEYLESS, refused, (), left=None, draw=0.9)
+
+    assert Retry(0.0, "status 401") == once
+    assert POLICY.decide(KEYLESS, refused, [record("not sent", 401)], left=None, draw=0.9) == HOPELESS
+    assert decide(KEYLESS, refused.error) == HOPELESS
+
+
+def test_a_status_that_refuses_lets_any_write_go_again() -> None:
+    """If its server is known to send 503 only before it acts."""
+    policy = RetryPolicy(refusals=frozenset({425, 429, 503}))
+
+    assert isinstance(policy.decide(KEYLESS, Failure(status(503)), (), left=None, draw=0), Retry)
+    assert decide(KEYLESS, status(503)) == UNKNOWN
+
+
+@pytest.mark.parametrize(("number", "goes_on"), [(500, False), (429, True)])
+def test_without_budget_nothing_is_repeated_but_what_was_told_to_wait(number: int, goes_on: bool) -> None:
+    """A server that is down must not get four times the load; a 429 is no sign of that."""
+    decision = POLICY.decide(READ, Failure(status(number)), (), left=None, draw=0.5, has_budget=False)
+
+    assert isinstance(decision, Retry) is goes_on
+    assert goes_on or "10 %" in decision.because

@@ -24,6 +24,8 @@ def _is_it(sent: Mapping[str, Any], found: Any) -> bool:
 
 _ROUTES = (
     # A second lead with the same phone is refused: https://docs.leavo.ai/en/api-reference/leads/create
+    Route("GET", "/backend/leads/{id}", echo="id"),
+    Route("PUT", "/backend/leads/{id}", echo="id"),
     Route("POST", "/backend/leads", repeat=Repeat.NATURAL, lookup=_by_phone, same=_is_it),
     # https://docs.leavo.ai/en/api-reference/webhooks/manage, and its Portuguese page with other names
     Route("POST", "/backend/webhooks", callbacks=("url", "target_url")),
