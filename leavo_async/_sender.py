@@ -31,7 +31,7 @@ from leavo_async._sansio.priority import NORMAL, PRIORITIES
 from leavo_async._sansio.profile import ApiProfile
 from leavo_async._sansio.quotas import read_quotas
 from leavo_async._sansio.read import read
-from leavo_async._sansio.records import AttemptRecord, Observer, Phase
+from leavo_async._sansio.records import AttemptRecord, Observer, Outcome, Phase
 from leavo_async._sansio.retry import FREE, HOPELESS, Failure, Retry, RetryPolicy, Settled, Stop
 from leavo_async.errors import (
     AbortedError,
@@ -50,6 +50,7 @@ from leavo_async.errors import (
 
 T = TypeVar("T")
 E = TypeVar("E", bound=LeavoError)
+_CERTAINTY: tuple[Outcome, ...] = ("not sent", "unknown", "done")
 _BULK = PRIORITIES.index("bulk")
 
 
@@ -164,8 +165,8 @@ class Call(Guard, Generic[T]):
 
     def told(self, error: E) -> E:
         """The error, with the story of this call."""
-        if error.outcome == "not sent" and any(record.outcome == "unknown" for record in self.history):
-            error.outcome = "unknown"  # this attempt did nothing, but an earlier one may have
+        # The latest attempt may have done nothing, and an earlier one something.
+        error.outcome = max((error.outcome, *(record.outcome for record in self.history)), key=_CERTAINTY.index)
         error.attempts = self.history
         error.idempotency_key = self.request.idempotency_key
         error.safe_to_retry = self.request.repeatable or error.outcome == "not sent"

@@ -134,8 +134,16 @@ class AiohttpTransport:
         token = _PROGRESS.set(progress)
         answer: aiohttp.ClientResponse | None = None
         try:
-            answer = await self._asked(request)
-            return self._scrubbed(answer, await self._whole(answer))
+            answer = await (self._kept if request.repeatable else self._fresh).request(
+                request.method,
+                URL(request.url, encoded=True),  # encoded by us: nothing may be normalised once more
+                headers=request.headers,
+                data=request.body,
+                skip_auto_headers=_NO_TYPE if request.body is None and request.idempotency_key else None,
+                allow_redirects=False,
+            )
+            body = self._at_hand(answer)
+            return self._scrubbed(answer, await self._whole(answer) if body is None else body)
         except (LeavoError, aiohttp.ClientError, OSError, _Dropped, ValueError) as error:
             failure = _failure(request, error, progress, None if answer is None else answer.status)
         finally:
@@ -149,16 +157,14 @@ class AiohttpTransport:
         await self._kept.close()
         await self._fresh.close()
 
-    async def _asked(self, request: Request) -> aiohttp.ClientResponse:
-        session = self._kept if request.repeatable else self._fresh
-        return await session.request(
-            request.method,
-            URL(request.url, encoded=True),  # encoded by us: nothing may be normalised once more
-            headers=request.headers,
-            data=request.body,
-            skip_auto_headers=_NO_TYPE if request.body is None and request.idempotency_key else None,
-            allow_redirects=False,
-        )
+    def _at_hand(self, answer: aiohttp.ClientResponse) -> bytes | None:
+        """The body, if it came plain and whole together with its head, as nearly all small ones do."""
+        content, headers = answer.content, answer.headers
+        if hdrs.CONTENT_LENGTH not in headers or hdrs.CONTENT_ENCODING in headers or not content.is_eof():
+            return None
+        if content.exception() is not None or answer.method == "HEAD" or content.total_bytes > self._max:
+            return None
+        return content.read_nowait()
 
     async def _whole(self, answer: aiohttp.ClientResponse) -> bytes:
         try:

@@ -25,7 +25,7 @@ _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 # These are made by the library; a caller who could replace them could sign as somebody else or smuggle a request.
 _RESERVED = frozenset({"authorization", "host", "content-length", "transfer-encoding", "connection", "idempotency-key"})
 _RESERVED_PARAMS = frozenset({"api_key", "api-key", "access_token"})  # RFC 6750 §2.3 has the last one, and warns of it
-_MAY = (Repeat.PURE, Repeat.KEYED)
+_PURE, _KEYED = Repeat.PURE, Repeat.KEYED  # to ask an Enum for its members costs each request
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -74,7 +74,7 @@ def encode(
         return Request(_checked_method(method), path, url, sent, body)
     if route.callbacks and not rules.private_targets:
         _checked_targets(route, json)
-    repeat = repeat_of(method, rules.honoured, route.repeat)
+    repeat = _PURE if key is None and route.repeat is None else repeat_of(method, rules.honoured, route.repeat)
     return Request(
         _checked_method(method),
         path,
@@ -82,10 +82,10 @@ def encode(
         sent,
         body,
         key,
-        repeatable=repeat in _MAY,
+        repeatable=repeat is _PURE or repeat is _KEYED,
         groups=route.groups,
-        lookup=route.looked_up(json) if repeat is Repeat.NATURAL else None,
-        key_lasts=rules.key_lasts if repeat is Repeat.KEYED else math.inf,
+        lookup=route.looked_up(json) if route.lookup is not None and repeat is Repeat.NATURAL else None,
+        key_lasts=rules.key_lasts if repeat is _KEYED else math.inf,
         echo=route.echoed(path),
     )
 

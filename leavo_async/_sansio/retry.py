@@ -158,7 +158,8 @@ class RetryPolicy:
             return Stop(f"the next wait of {delay:.1f} s would pass max_wait of {self.max_wait:g} s")
         if left is not None and delay >= left:
             return Stop(f"the next wait of {delay:.1f} s would pass the deadline")
-        if age + delay >= request.key_lasts and "unknown" in (failure.error.outcome, *(r.outcome for r in history)):
+        forgotten = age + delay >= request.key_lasts
+        if forgotten and (failure.error.outcome != "not sent" or _may_be_done(history)):
             return Stop("the server may have forgotten the idempotency key by then", may_have_happened=True)
         return Retry(delay, _reason(failure))
 
@@ -170,9 +171,9 @@ class RetryPolicy:
 
 
 def _settled(request: Request, error: LeavoError, history: Sequence[AttemptRecord]) -> Settled | None:
-    """A repeated DELETE that finds nothing: the attempt of unknown outcome before it has deleted it."""
-    if request.method == "DELETE" and isinstance(error, NotFoundError):
-        return Settled("an earlier attempt deleted it") if any(r.outcome == "unknown" for r in history) else None
+    """A repeated DELETE that finds nothing: an attempt before it, whose answer was lost, has deleted it."""
+    if request.method == "DELETE" and isinstance(error, NotFoundError) and _may_be_done(history):
+        return Settled("an earlier attempt deleted it")
     return None
 
 
@@ -197,9 +198,12 @@ def _is_in_progress(request: Request, failure: Failure, history: Sequence[Attemp
     """
     if request.key_lasts == math.inf:
         return False
-    return failure.in_progress or (
-        isinstance(failure.error, ConflictError) and any(record.outcome == "unknown" for record in history)
-    )
+    return failure.in_progress or (isinstance(failure.error, ConflictError) and _may_be_done(history))
+
+
+def _may_be_done(history: Sequence[AttemptRecord]) -> bool:
+    """Whether one of these attempts has, or may have, done what was asked."""
+    return any(record.outcome != "not sent" for record in history)
 
 
 def _is_free(error: LeavoError) -> bool:

@@ -38,14 +38,12 @@ class Route:
     callbacks: tuple[str, ...] = ()
     echo: str | None = None
 
-    def fits(self, method: str, path: str) -> bool:
-        """Whether a call is one of these."""
-        return method == self.method and _form(self.path).fullmatch(path) is not None
-
     def echoed(self, path: str) -> tuple[str, str] | None:
         """The field and the value that the answer to a call with this path must have."""
-        found = None if self.echo is None else _form(self.path).fullmatch(path)
-        return None if found is None or self.echo is None else (self.echo, unquote(found[self.echo]))
+        if self.echo is None:
+            return None
+        found = form(self.path).fullmatch(path)
+        return None if found is None else (self.echo, unquote(found[self.echo]))
 
     def looked_up(self, sent: Any) -> Lookup | None:
         """How to find what this call has made; None if it cannot be told from what was sent."""
@@ -66,7 +64,7 @@ PLAIN = Route("*", "*")
 def route_of(routes: Iterable[Route], method: str, path: str) -> Route:
     """The first route that fits a call; one without anything of its own if none does."""
     for route in routes:
-        if route.method == method and route.fits(method, path):
+        if route.method == method and form(route.path).fullmatch(path):
             return route
     return PLAIN
 
@@ -83,6 +81,7 @@ def fitting_limits(limits: Iterable[Limit], routes: Sequence[Route]) -> tuple[Li
 
 
 @lru_cache(maxsize=256)
-def _form(path: str) -> re.Pattern[str]:
+def form(path: str) -> re.Pattern[str]:
+    """What paths that fit look like; `{name}` is a group of this name."""
     parts = re.split(r"\{(\w+)\}", path)  # text and names by turns
     return re.compile("".join(f"(?P<{part}>[^/]+)" if n % 2 else re.escape(part) for n, part in enumerate(parts)))
