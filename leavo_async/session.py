@@ -232,16 +232,19 @@ class Session:
 
         drain: seconds for which those under way may first come to their end; new ones are refused at once.
         """
-        self._closed = True
+        seconds = _seconds("drain", drain) if drain else 0.0
         engine = self._engine
         if engine is None or self._is_of_another_process():
-            return  # the connections are the parent's: to close them here would disturb it there
+            self._closed = True  # connections of another process are not touched: that would disturb it there
+            return
         if engine.watch.loop.is_closed():
+            self._closed = True
             await engine.transport.aclose()
             return
         self._check_loop(engine)
-        if drain and self._closing is None:
-            await engine.watch.drained(_seconds("drain", drain))
+        self._closed = True
+        if seconds and self._closing is None:
+            await engine.watch.drained(seconds)
         if self._closing is None:
             self._closing = asyncio.create_task(_close(engine))
         await asyncio.shield(self._closing)  # whoever stops waiting for it does not stop it
