@@ -1,0 +1,158 @@
+"""The six conditions that hold after every fault, whatever it was."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import traceback
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from leavo_async import AttemptRecord, LeavoError, OutcomeUnknownError, RetryPolicy, Session
+from leavo_async._io.aiohttp_transport import AiohttpTransport
+from leavo_async.apis.leavo import LEAVO
+
+CANARY = "lv_live_CANARY7f3a9b"
+Kind = Literal["read", "keyed", "keyless"]
+KINDS: tuple[Kind, ...] = ("read", "keyed", "keyless")
+AT_ONCE = RetryPolicy(first_delay=0, max_delay=0)
+# Only for a test that hangs; limits of attempts are far below.
+HUNG = 20
+
+
+@dataclass
+class Trial:
+    """A session against one misbehaving server, and what came of its call.
+
+    kind: "read" is a GET, "keyed" a POST whose key the server honours, "keyless" a POST that must not be repeated.
+    """
+
+    kind: Kind
+    session: Session
+    records: list[AttemptRecord] = field(default_factory=list)
+    log: list[str] = field(default_factory=list)
+
+    async def call(self, path: str = "/asked", **options: Any) -> Any:
+        """The value of the call, or the error that it ended in."""
+        method, json = ("GET", None) if self.kind == "read" else ("POST", {"a": 1})
+        async with asyncio.timeout(HUNG):
+            try:
+                return await self.session.request(method, path, json=json, **options)
+            except LeavoError as error:
+                return error
+
+    @property
+    def transport(self) -> AiohttpTransport:
+        """The real one, which the session has made for itself."""
+        engine = self.session._engine
+        assert engine is not None
+        assert isinstance(engine.transport, AiohttpTransport)
+        return engine.transport
+
+    def connections(self) -> int:
+        """How many are in use now, in both of its pools."""
+        return sum(len(each.connector._acquired) for each in (self.transport._kept, self.transport._fresh))  # type: ignore[union-attr]
+
+    async def check(self, ended: Any, *, sent: int, done: int | None, next_call: bool = True) -> None:
+        """The six conditions. sent: requests that the server has seen; done: writes that it has carried out."""
+        self._check_story(ended, sent)
+        self._check_ledger(ended, done)
+        check_hidden(ended, self.log)
+        await settled(lambda: self.connections() == 0)
+        assert self.connections() == 0
+        engine = self.session._engine
+        assert engine is not None
+        assert engine.slots.used == 0
+        if next_call:
+            await self._check_next()
+
+    def _check_story(self, ended: Any, sent: int) -> None:
+        """The client has counted what went over the wire: attempts without a connection are not among them."""
+        counted = [each for each in self.records if not _never_connected(each)]
+        assert len(counted) == sent, f"{sent} on the wire, told: {[str(each) for each in self.records]}"
+        if isinstance(ended, LeavoError):
+            assert tuple(self.records) == ended.attempts
+            assert (ended.idempotency_key is None) is (self.kind == "read")
+
+    def _check_ledger(self, ended: Any, done: int | None) -> None:
+        if self.kind == "read" or done is None:
+            return
+        assert done <= 1, "a write was done twice"
+        if not isinstance(ended, LeavoError):
+            assert done == 1
+        elif ended.outcome != "unknown":
+            assert done == (ended.outcome == "done"), f"{ended!r} says {ended.outcome}"
+        if self.kind == "keyless":
+            unknown = isinstance(ended, LeavoError) and ended.outcome == "unknown"
+            assert not (unknown and ended.safe_to_retry)
+
+    async def _check_next(self) -> None:
+        """A read and a write on the same session each get their own answer, and not what was left over."""
+        for method in ("GET", "POST", "GET"):
+            async with asyncio.timeout(HUNG):
+                value = await self.session.request(method, f"/next/{method}", json={} if method == "POST" else None)
+            assert value["path"] == f"/next/{method}"
+
+
+def _never_connected(record: AttemptRecord) -> bool:
+    return record.problem in ("ConnectError", "ConnectTimeoutError", "TLSError") and record.status is None
+
+
+def check_hidden(ended: Any, log: list[str]) -> None:
+    """No key in any text of an error, in its chain, in a traceback with locals of ours, or in a log."""
+    assert CANARY not in "\n".join(log)
+    if not isinstance(ended, LeavoError):
+        return
+    assert (ended.__cause__, ended.__context__) == (None, None)
+    shown = traceback.TracebackException.from_exception(ended, capture_locals=True)
+    ours = [frame.locals for frame in shown.stack if "/tests/" not in frame.filename]
+    response: Any = getattr(ended, "response", None)
+    kept = f"{dict(response.headers)} {response.body}" if response else ""
+    because = ended.because if isinstance(ended, OutcomeUnknownError) else ""
+    assert CANARY not in f"{ended} {ended!r} {vars(ended)} {ended.story} {because} {kept} {ours}"
+
+
+async def settled(holds: Any) -> None:
+    """Until it holds, but not for longer than a second: a transport closes a few turns of the loop later."""
+    for _ in range(200):
+        if holds():
+            return
+        await asyncio.sleep(0.005)
+
+
+class _Kept(logging.Handler):
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__(logging.DEBUG)
+        self.lines = lines
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(self.format(record))
+
+
+@asynccontextmanager
+async def trial(url: str, kind: Kind = "read", **options: Any) -> AsyncIterator[Trial]:
+    """A session for one kind of call: no limit of rate, no wait between attempts, 0.2 s for each attempt."""
+    settings: dict[str, Any] = {
+        "base_url": url,
+        "allow_insecure_loopback": True,
+        "limits": (),
+        "retry": AT_ONCE,
+        "timeout": 0.2,
+        "idempotency": "honoured" if kind == "keyed" else "ignored",
+        **options,
+    }
+    records: list[AttemptRecord] = []
+    lines: list[str] = []
+    handler = _Kept(lines)
+    logger = logging.getLogger()
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    try:
+        async with Session(LEAVO, CANARY, observers=[records.append], **settings) as session:
+            yield Trial(kind, session, records, lines)
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
