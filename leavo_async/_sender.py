@@ -166,7 +166,8 @@ class Call(Guard, Generic[T]):
     def told(self, error: E) -> E:
         """The error, with the story of this call."""
         # The latest attempt may have done nothing, and an earlier one something.
-        error.outcome = max((error.outcome, *(record.outcome for record in self.history)), key=_CERTAINTY.index)
+        outcomes: set[Outcome] = {error.outcome, *(record.outcome for record in self.history)}
+        error.outcome = max(outcomes, key=_CERTAINTY.index)
         error.attempts = self.history
         error.idempotency_key = self.request.idempotency_key
         error.safe_to_retry = self.request.repeatable or error.outcome == "not sent"

@@ -8,7 +8,6 @@ import select
 import socket
 import ssl
 from collections.abc import Callable, Mapping
-from contextvars import ContextVar
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
@@ -47,10 +46,6 @@ _NO_TYPE = ("Content-Type",)
 _FIXED = {"Accept": "application/json", "Accept-Encoding": "gzip, deflate", "User-Agent": "leavo_async"}
 
 
-# The attempt that a task makes: aiohttp takes no argument through to the connector.
-_PROGRESS: ContextVar[Progress] = ContextVar("leavo_async_progress")
-
-
 class _Dropped(Exception):
     """The connection broke under a request. The message is the name of aiohttp's error."""
 
@@ -71,13 +66,36 @@ class CleanConnector(aiohttp.TCPConnector):
             keepalive_timeout=None if force_close else _KEEP_ALIVE,
             ssl=ssl_context or True,
         )
+        self._attempts: dict[aiohttp.ClientRequest, Progress] = {}
         self._polls: WeakKeyDictionary[object, Callable[[], object]] = WeakKeyDictionary()
+
+    def once(self, progress: Progress) -> aiohttp.ClientMiddlewareType:
+        """A middleware that tells the connector whose attempt a request is, and has it sent once and no more.
+
+        aiohttp alone sends GET, PUT and DELETE a second time, unseen, when the connection breaks.
+        """
+
+        async def middleware(
+            request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+        ) -> aiohttp.ClientResponse:
+            self._attempts[request] = progress
+            try:
+                return await handler(request)
+            except (aiohttp.ClientConnectorError, aiohttp.ServerTimeoutError):
+                raise
+            except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+                dropped = _Dropped(type(error).__name__)
+            finally:
+                del self._attempts[request]
+            raise dropped
+
+        return middleware
 
     async def connect(
         self, req: aiohttp.ClientRequest, traces: list[Any], timeout: aiohttp.ClientTimeout
     ) -> aiohttp.connector.Connection:
         """A connection that is new, or on which nothing waits to be read."""
-        progress = _PROGRESS.get()
+        progress = self._attempts.get(req) or Progress()
         progress.connecting()
         while True:
             connection = await super().connect(req, traces, timeout)
@@ -123,24 +141,25 @@ class AiohttpTransport:
     def sign(self, headers: Mapping[str, str]) -> None:
         """Sign every request with these header fields from now on."""
         # As defaults of the session they stay out of every frame of ours.
-        self._kept.headers.update(headers)
-        self._fresh.headers.update(headers)
+        for session, _ in (self._kept, self._fresh):
+            session.headers.update(headers)
         for value in headers.values():
             for word in value.split():
                 self._secrets.update(_forms(word))
 
     async def send(self, request: Request, progress: Progress) -> Response:
         """The complete answer; a TransportError says how far it got, a ConfigError what must be changed."""
-        token = _PROGRESS.set(progress)
+        session, connector = self._kept if request.repeatable else self._fresh
         answer: aiohttp.ClientResponse | None = None
         try:
-            answer = await (self._kept if request.repeatable else self._fresh).request(
+            answer = await session.request(
                 request.method,
                 URL(request.url, encoded=True),  # encoded by us: nothing may be normalised once more
                 headers=request.headers,
                 data=request.body,
                 skip_auto_headers=_NO_TYPE if request.body is None and request.idempotency_key else None,
                 allow_redirects=False,
+                middlewares=(connector.once(progress),),
             )
             body = self._at_hand(answer)
             return self._scrubbed(answer, await self._whole(answer) if body is None else body)
@@ -148,14 +167,13 @@ class AiohttpTransport:
             failure = _failure(request, error, progress, None if answer is None else answer.status)
         finally:
             answer = None  # its headers may echo the key, and this frame is in the traceback
-            _PROGRESS.reset(token)
         # Outside the block: neither cause nor context leads to aiohttp's errors, which hold headers and so the key.
         raise failure
 
     async def aclose(self) -> None:
         """Close every connection."""
-        await self._kept.close()
-        await self._fresh.close()
+        for session, _ in (self._kept, self._fresh):
+            await session.close()
 
     def _at_hand(self, answer: aiohttp.ClientResponse) -> bytes | None:
         """The body, if it came plain and whole together with its head, as nearly all small ones do."""
@@ -245,8 +263,8 @@ def _forms(word: str) -> list[tuple[bytes, str]]:
     return [(form.encode(), form) for form in dict.fromkeys((word, escaped, escaped.replace("/", "\\/")))]
 
 
-def _session(connector: CleanConnector, proxy: str | None) -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(
+def _session(connector: CleanConnector, proxy: str | None) -> tuple[aiohttp.ClientSession, CleanConnector]:
+    session = aiohttp.ClientSession(
         connector=connector,
         headers=_FIXED,
         # No cookies: a jar would carry state from one user of a key to the next.
@@ -255,20 +273,9 @@ def _session(connector: CleanConnector, proxy: str | None) -> aiohttp.ClientSess
         # while a connection is made: the first one bounds the look-up of the name as well.
         timeout=aiohttp.ClientTimeout(total=None, connect=_CONNECT_TIMEOUT, sock_connect=_CONNECT_TIMEOUT),
         auto_decompress=False,
-        middlewares=(_once,),
         proxy=proxy,
     )
-
-
-async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """Stops aiohttp from sending GET, PUT and DELETE a second time, unseen, when the connection breaks."""
-    try:
-        return await handler(request)
-    except (aiohttp.ClientConnectorError, aiohttp.ServerTimeoutError):
-        raise
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        dropped = _Dropped(type(error).__name__)
-    raise dropped
+    return session, connector
 
 
 def _is_framed(answer: aiohttp.ClientResponse) -> bool:

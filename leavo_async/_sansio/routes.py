@@ -26,7 +26,7 @@ class Route:
     lookup: for Repeat.NATURAL, the path and the parameters of a listing that shows what was sent, if it is there.
     same: for Repeat.NATURAL, whether an item found there is the thing that was sent: same(sent, found).
     callbacks: fields with a URL that the server will call; a private one is refused.
-    echo: the name of a segment of the path; a field of the same name in the answer must have its value.
+    echo: a field that an answer must have with the value of the last segment of the path, as ids are.
     """
 
     method: str
@@ -42,8 +42,8 @@ class Route:
         """The field and the value that the answer to a call with this path must have."""
         if self.echo is None:
             return None
-        found = form(self.path).fullmatch(path)
-        return None if found is None else (self.echo, unquote(found[self.echo]))
+        value = path.rpartition("/")[2]
+        return self.echo, unquote(value) if "%" in value else value
 
     def looked_up(self, sent: Any) -> Lookup | None:
         """How to find what this call has made; None if it cannot be told from what was sent."""
@@ -64,7 +64,7 @@ PLAIN = Route("*", "*")
 def route_of(routes: Iterable[Route], method: str, path: str) -> Route:
     """The first route that fits a call; one without anything of its own if none does."""
     for route in routes:
-        if route.method == method and form(route.path).fullmatch(path):
+        if route.method == method and _form(route.path).fullmatch(path):
             return route
     return PLAIN
 
@@ -81,7 +81,7 @@ def fitting_limits(limits: Iterable[Limit], routes: Sequence[Route]) -> tuple[Li
 
 
 @lru_cache(maxsize=256)
-def form(path: str) -> re.Pattern[str]:
-    """What paths that fit look like; `{name}` is a group of this name."""
-    parts = re.split(r"\{(\w+)\}", path)  # text and names by turns
-    return re.compile("".join(f"(?P<{part}>[^/]+)" if n % 2 else re.escape(part) for n, part in enumerate(parts)))
+def _form(path: str) -> re.Pattern[str]:
+    """What paths that fit look like."""
+    parts = re.split(r"\{\w+\}", path)
+    return re.compile("[^/]+".join(re.escape(part) for part in parts))
