@@ -1,4 +1,4 @@
-"""Ways in which a limiter is commonly wrong, built in on purpose: the suite must see each of them."""
+"""Ways in which limiters, retries and aborts are commonly wrong, built in on purpose: the suite must see each of them."""
 
 from __future__ import annotations
 
@@ -109,6 +109,111 @@ MUTANTS = [
         "            if line.seat is not seat:",
         "            if False:",
         "tests/io/test_gate_loops.py",
+    ),
+    Mutant(
+        "a write sent again although it may have been done",
+        "_sansio/idempotency.py",
+        "    return Repeat.NATURAL if named is Repeat.NATURAL else Repeat.UNSAFE\n",
+        "    return Repeat.KEYED\n",
+        "tests/machine",
+    ),
+    Mutant(
+        "a key that the server has forgotten",
+        "_sansio/retry.py",
+        "        forgotten = age + delay >= request.key_lasts\n",
+        "        forgotten = False\n",
+        "tests/sansio/test_retry.py",
+    ),
+    Mutant(
+        "a deletion that was done, told as not found",
+        "_sansio/retry.py",
+        "isinstance(error, NotFoundError) and _may_be_done(history)",
+        'isinstance(error, NotFoundError) and any(r.outcome == "unknown" for r in history)',
+        "tests/sansio/test_retry.py",
+    ),
+    Mutant(
+        "what an earlier attempt may have done, forgotten",
+        "_sender.py",
+        "{error.outcome, *(record.outcome for record in self.history)}",
+        "{error.outcome}",
+        "tests/machine",
+    ),
+    Mutant(
+        "an attempt that was connecting, told as sent",
+        "_sender.py",
+        '"not sent" if self.ended_in == "connect" else "unknown"',
+        '"not sent"',
+        "tests/machine",
+    ),
+    Mutant(
+        "a budget without an end",
+        "_sansio/budget.py",
+        "        if self._repeats < max(AT_LEAST, math.floor(SHARE * self._requests)):\n",
+        "        if True:\n",
+        "tests/sansio/test_budget.py",
+    ),
+    Mutant(
+        "repeats of a long job beyond the budget",
+        "_sender.py",
+        "        await _wait_for_budget(call)\n",
+        "        pass\n",
+        "tests/test_retries_of_a_session.py",
+    ),
+    Mutant(
+        "a lead of the same phone and another name, taken for ours",
+        "apis/leavo/profile.py",
+        'for name in ("phone", "name"))',
+        'for name in ("phone",))',
+        "tests/test_against_the_sandbox.py",
+    ),
+    Mutant(
+        "a key asked for by each call that was refused",
+        "_io/credentials.py",
+        "            if self.asked == asked:\n",
+        "            if True:\n",
+        "tests/test_lifetime.py",
+    ),
+    Mutant(
+        "a limit of its own for the new key",
+        "_io/registry.py",
+        "gate = before or Gate(",
+        "gate = Gate(",
+        "tests/test_lifetime.py",
+    ),
+    Mutant(
+        "aiohttp's second send",
+        "_io/aiohttp_transport.py",
+        "            except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:\n",
+        "            except ZeroDivisionError as error:\n",
+        "tests/io/test_aiohttp_transport.py",
+    ),
+    Mutant(
+        "a foreign cancellation taken for ours",
+        "_io/guard.py",
+        "        ours_alone = self._task.uncancel() <= self._before\n",
+        "        ours_alone = self._task.uncancel() is not None\n",
+        "tests/io/test_guard.py",
+    ),
+    Mutant(
+        "a signal that is heard too late",
+        "_io/guard.py",
+        "            self._listen(self.signal)\n",
+        "            pass\n",
+        "tests/test_abort.py",
+    ),
+    Mutant(
+        "a connection on which the server has spoken unasked",
+        "_io/aiohttp_transport.py",
+        "if is_readable is None or not (protocol.should_close or is_readable()):",
+        "if True:",
+        "tests/faults/test_misrouted.py",
+    ),
+    Mutant(
+        "the key in an error, as the server has echoed it",
+        "_io/aiohttp_transport.py",
+        '                body = body.replace(secret, b"[redacted]")\n',
+        "                pass\n",
+        "tests/io/test_aiohttp_transport.py",
     ),
 ]
 

@@ -135,6 +135,7 @@ def test_a_wait_that_does_not_fit_the_deadline_is_not_begun() -> None:
 def test_a_repeated_delete_that_finds_nothing_has_succeeded() -> None:
     """The first attempt did it, and only its answer was lost."""
     assert Settled("an earlier attempt deleted it") == decide(DELETE, NotFoundError("x", status=404), past(0))
+    assert Settled("an earlier attempt deleted it") == decide(DELETE, NotFoundError("x", status=404), [record("done")])
     assert decide(DELETE, NotFoundError("x", status=404)) == HOPELESS
     assert decide(READ, NotFoundError("x", status=404), past(0)) == HOPELESS
 
