@@ -1,4 +1,4 @@
-"""Ways in which limiters, retries and aborts are commonly wrong, built in on purpose: the suite must see each of them."""
+"""Ways in which such clients are commonly wrong, built in on purpose: the suite must see each of them."""
 
 from __future__ import annotations
 

@@ -138,6 +138,7 @@ class FaultProxy:
         server, self._server = self._server, None
         if server is None:
             return
+        await _let_in(server)
         server.close()
         for task in tuple(self._tasks):
             task.cancel()
@@ -155,10 +156,6 @@ class FaultProxy:
         return f"<FaultProxy {self.url if self._server else 'closed'}, {self.open} of {self.connections} open>"
 
     def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        # The system may have accepted it just before it was told to stop.
-        if self._server is None:
-            writer.transport.abort()
-            return
         self.connections += 1
         client = _End(reader, writer)
         task = asyncio.create_task(self._serve(client, self.connections))
@@ -208,8 +205,8 @@ class _End:
             self.writer.write_eof()
 
     def reset(self) -> None:
-        """Send RST."""
-        with suppress(OSError):
+        """Send RST; nothing if the connection is gone."""
+        with suppress(OSError, AttributeError):  # asyncio's closed socket, uvloop's missing one
             self.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
         self.close()
 
@@ -351,6 +348,19 @@ async def _pause(weather: Weather, size: int) -> None:
         # Twice: a reader on the same loop must have read this slice before the next one is written.
         await asyncio.sleep(0)
         await asyncio.sleep(0)
+
+
+async def _let_in(server: asyncio.Server) -> None:
+    """Accept nothing new, and have what is accepted already on our list.
+
+    close() alone would lose it: https://github.com/python/cpython/issues/109564
+    """
+    with suppress(NotImplementedError):  # on Windows
+        for listener in server.sockets:
+            asyncio.get_running_loop().remove_reader(listener.fileno())
+    # The loop needs two turns from the accepted socket to the call of `_accepted`.
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
 
 
 def _now() -> float:

@@ -244,7 +244,7 @@ ROUTES = (
 def test_a_route_may_know_better_than_the_method(
     method: str, path: str, honoured: Any, repeatable: bool, key_lasts: float
 ) -> None:
-    """Scoring is pure although it is a POST; a counter is not although it is a PUT. A key is no safer than its server."""
+    """Scoring is pure although it is a POST; a counter is not although it is a PUT."""
     rules = Rules(BASE, routes=ROUTES, honoured=honoured, key_lasts=60)
     request = encoded(method, path, rules, json={"phone": "+1"})
 

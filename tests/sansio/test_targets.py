@@ -45,5 +45,5 @@ def test_a_public_target_passes(url: str) -> None:
 )
 def test_a_private_or_unencrypted_target_is_refused(url: object) -> None:
     """The server would call it from its own net, where it means something else."""
-    with pytest.raises(ConfigError, match="^url: "):
+    with pytest.raises(ConfigError, match=r"^url: "):
         checked_target(url, "url")
