@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, Self, TypedDict, TypeVar, Unpack
 
 from leavo_async import _sender
+from leavo_async._call import Call, Engine
 from leavo_async._io.abort import AbortSignal
 from leavo_async._io.aiohttp_transport import AiohttpTransport, proxy_of_environment
 from leavo_async._io.credentials import Credentials
@@ -113,7 +114,7 @@ class Session:
 
     # Here too, so that repr works in a traceback of the constructor.
     _base_url = ""
-    _engine: _sender.Engine | None = None
+    _engine: Engine | None = None
     _closed = False
     _closing: asyncio.Task[None] | None = None
     _process = 0  # in which it was opened
@@ -274,7 +275,7 @@ class Session:
         json: Any,
         options: CallOptions,
         decoded: Callable[[Request, Response], T],
-    ) -> _sender.Call[T]:
+    ) -> Call[T]:
         request = encode(
             self._rules,
             method,
@@ -285,7 +286,7 @@ class Session:
             idempotency_key=options.get("idempotency_key"),
             new_key=_new_key,
         )
-        return _sender.Call(
+        return Call(
             self._opened(),
             request,
             options.get("retry") or self._retry,
@@ -296,7 +297,7 @@ class Session:
             rank=rank(options["priority"]) if "priority" in options else NORMAL,
         )
 
-    def _opened(self) -> _sender.Engine:
+    def _opened(self) -> Engine:
         """What the calls share; made at the first call, because it belongs to a running loop."""
         engine = self._engine
         if engine is None or self._closed:
@@ -306,7 +307,7 @@ class Session:
         self._credentials.warn_of_expiry(self._wall)
         return engine
 
-    def _check_loop(self, engine: _sender.Engine) -> None:
+    def _check_loop(self, engine: Engine) -> None:
         if engine.watch.loop is asyncio.get_running_loop():
             return
         if self._is_of_another_process():
@@ -316,14 +317,14 @@ class Session:
     def _is_of_another_process(self) -> bool:
         return self._process != os.getpid()
 
-    def _open(self) -> _sender.Engine:
+    def _open(self) -> Engine:
         if self._closed:
             raise ClosedError("the session is closed: make a new one")
         loop = asyncio.get_running_loop()
         # A loop with a clock of its own (testing.VirtualTimeLoop) has it used for everything.
         clock: Callable[[], float] = getattr(loop, "clock", time.monotonic)
         slots = Slots(self._max_in_flight)
-        engine = _sender.Engine(
+        engine = Engine(
             profile=self._profile,
             rules=self._rules,
             gate=self._limiter or Gate(self._limits, clock=clock, wall=self._wall),
@@ -341,7 +342,7 @@ class Session:
         self._credentials.serve(partial(self._sign, engine, clock))
         return engine
 
-    def _sign(self, engine: _sender.Engine, clock: Callable[[], float], secret: Secret) -> None:
+    def _sign(self, engine: Engine, clock: Callable[[], float], secret: Secret) -> None:
         """Have all requests carry this key, and keep the limits that it has in this process."""
         engine.transport.sign(self._profile.auth.headers(secret))
         if self._limiter is None:
@@ -357,7 +358,7 @@ class Session:
         return AiohttpTransport(max_body_bytes=self._profile.max_body_bytes, ssl_context=self._ssl_context, proxy=proxy)
 
 
-async def _close(engine: _sender.Engine) -> None:
+async def _close(engine: Engine) -> None:
     engine.gate.users.pop(engine.slots, None)
     engine.watch.close()
     await asyncio.sleep(0)  # the calls see it before their connections go

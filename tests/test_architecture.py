@@ -22,6 +22,7 @@ LAYERS = (
     ("leavo_async._sansio.records", 0),
     ("leavo_async._sansio", 1),
     ("leavo_async._io", 2),
+    ("leavo_async._call", 3),
     ("leavo_async._sender", 3),
     ("leavo_async.pagination", 4),
     ("leavo_async.session", 5),

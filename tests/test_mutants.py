@@ -133,14 +133,14 @@ MUTANTS = [
     ),
     Mutant(
         "what an earlier attempt may have done, forgotten",
-        "_sender.py",
+        "_call.py",
         "{error.outcome, *(record.outcome for record in self.history)}",
         "{error.outcome}",
         "tests/machine",
     ),
     Mutant(
         "an attempt that was connecting, told as sent",
-        "_sender.py",
+        "_call.py",
         '"not sent" if self.ended_in == "connect" else "unknown"',
         '"not sent"',
         "tests/machine",
