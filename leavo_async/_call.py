@@ -22,7 +22,7 @@ from leavo_async._sansio.messages import Request, Response
 from leavo_async._sansio.priority import NORMAL
 from leavo_async._sansio.profile import ApiProfile
 from leavo_async._sansio.records import AttemptRecord, Observer, Outcome, Phase
-from leavo_async._sansio.retry import Retry, RetryPolicy, Settled, Stop
+from leavo_async._sansio.retry import FORGOTTEN, Retry, RetryPolicy, Settled, Stop, is_forgotten
 from leavo_async.errors import (
     AbortedError,
     AuthenticationError,
@@ -30,6 +30,7 @@ from leavo_async.errors import (
     ConnectTimeoutError,
     DeadlineError,
     LeavoError,
+    OutcomeUnknownError,
     ReadTimeoutError,
     TransportError,
 )
@@ -147,7 +148,8 @@ class Call(Guard, Generic[T]):
         error.outcome = max(outcomes, key=_CERTAINTY.index)
         error.attempts = self.history
         error.idempotency_key = self.request.idempotency_key
-        error.safe_to_retry = self.request.repeatable or error.outcome == "not sent"
+        is_known = not isinstance(error, OutcomeUnknownError)
+        error.safe_to_retry = is_known and (self.request.repeatable or error.outcome == "not sent")
         if error.request_id is None:
             error.request_id = next((r.request_id for r in reversed(self.history) if r.request_id), None)
         return error
@@ -171,6 +173,14 @@ class Call(Guard, Generic[T]):
         error = ReadTimeoutError(f"{self.request}: {what} within {self.timeout:g} s")
         error.phase = "send" if self.ended_in == "send" else "read"
         return error
+
+    def raise_if_forgotten(self) -> None:
+        """Nothing is sent again once the server may take its key for a new one, however long the queue was."""
+        age = self.engine.watch.loop.time() - self.began
+        if is_forgotten(self.request, age, self.history):
+            error = OutcomeUnknownError(f"{self.request}: it may have been done, and {FORGOTTEN}: look it up")
+            error.because = FORGOTTEN
+            raise self.told(error)
 
     def raise_if_aborted(self) -> None:
         """Nothing is sent for a signal that has aborted already."""

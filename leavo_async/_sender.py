@@ -139,6 +139,8 @@ async def _attempt(call: Call[T]) -> T:
         refusal = error
     else:
         try:
+            if call.history:
+                call.raise_if_forgotten()
             return _outcome(call, await _exchange(call))
         finally:
             # Not before the outcome was judged: a 429 must hold the gate before the next attempt can pass it.

@@ -6,6 +6,7 @@ import asyncio
 import os
 import random
 import ssl
+import sys
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -392,8 +393,8 @@ def _new_key() -> str:
 
 def _seconds(name: str, value: Any) -> float:
     # Infinity would be no limit at all, and an attempt without one can hang for ever. NaN fails each comparison.
-    if not isinstance(value, (int, float)) or not 0 < value < float("inf"):
-        raise ConfigError(f"{name}={value}: expected seconds above 0")
+    if not isinstance(value, (int, float)) or not 0 < value <= sys.float_info.max:
+        raise ConfigError(f"{name}: expected a finite number of seconds above 0")
     return value
 
 

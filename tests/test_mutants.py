@@ -120,8 +120,8 @@ MUTANTS = [
     Mutant(
         "a key that the server has forgotten",
         "_sansio/retry.py",
-        "        forgotten = age + delay >= request.key_lasts\n",
-        "        forgotten = False\n",
+        "    return age >= request.key_lasts and may_be_done\n",
+        "    return False\n",
         "tests/sansio/test_retry.py",
     ),
     Mutant(

@@ -29,14 +29,16 @@ class AbortSignal:
     loop, wherever it waits: with DeadlineError for a timeout, otherwise with AbortedError.
     """
 
-    __slots__ = ("__weakref__", "_at", "_clock", "_listeners", "_lock", "_reason")
+    __slots__ = ("__weakref__", "_at", "_clock", "_dependents", "_listeners", "_lock", "_reason")
 
     def __init__(self) -> None:
         self._clock = running_clock()
         self._at = math.inf  # when it has aborted, or will, on its clock
         self._reason: Any = None
         self._listeners: dict[Listener, None] = {}  # in the order they came
-        self._lock = threading.Lock()
+        self._dependents: dict[AbortSignal, None] = {}  # made of it, and listened to
+        # Reentrant: a handler of Ctrl-C may abort in the middle of anything that its thread is doing.
+        self._lock = threading.RLock()
 
     @staticmethod
     def abort(reason: Any = None) -> AbortSignal:
@@ -105,26 +107,59 @@ class AbortSignal:
 
     def listen(self, listener: Listener) -> bool:
         """As `add_listener`; False if it has aborted already."""
-        with self._lock:
-            if self.aborted:
-                return False
-            self._listeners[listener] = None
-            return True
+        return self._enter(self._listeners, listener)
 
     def left(self) -> float:
         """Seconds until it will abort by itself; inf if it will not."""
         return math.inf
 
+    # How it is done
+
+    def depend(self, signal: AbortSignal) -> bool:
+        """Abort this one too; False if it is too late for that."""
+        return self._enter(self._dependents, signal)
+
+    def release(self, signal: AbortSignal) -> None:
+        """Let it go its own way."""
+        with self._lock:
+            self._dependents.pop(signal, None)
+
     def tell(self, reason: Any) -> None:
-        """Abort, for the first time only, and call the listeners."""
+        """Abort, for the first time only, and call the listeners: its own first, then those of its dependents."""
+        for signal in self.mark(reason):
+            signal.dispatch()
+
+    def mark(self, reason: Any) -> list[AbortSignal]:
+        """Those that this aborts: all have the reason before anybody hears of it."""
         with self._lock:
             if self._reason is not None:
-                return
+                return []
             self._reason = AbortedError("aborted") if reason is None else reason
             self._at = min(self._at, self._clock())
-            listeners, self._listeners = self._listeners, {}
-        for listener in listeners:
+            dependents, self._dependents = self._dependents, {}
+        return [self, *(marked for each in dependents for marked in each.mark(self._reason))]
+
+    def dispatch(self) -> None:
+        """Call the listeners in their order; one that is removed by another before its turn is not called."""
+        while (listener := self._next()) is not None:
             _call(listener, self)
+
+    def _next(self) -> Listener | None:
+        with self._lock:
+            for listener in self._listeners:
+                del self._listeners[listener]
+                return listener
+        return None
+
+    def _enter(self, those: dict[Any, None], one: object) -> bool:
+        with self._lock:
+            if self.aborted:
+                return False
+            those[one] = None
+            if self._reason is not None:  # aborted in the middle of this very line
+                those.pop(one, None)
+                return False
+            return True
 
 
 class AbortController:
@@ -152,21 +187,23 @@ class AbortController:
 class _Timeout(AbortSignal):
     """Aborts at a moment. A timer of the event loop runs while somebody listens."""
 
-    __slots__ = ("_seconds", "_timer")
+    __slots__ = ("_error", "_loop", "_seconds", "_timer")
 
     def __init__(self, seconds: float) -> None:
         super().__init__()
-        if not _is_number(seconds) or not 0 <= seconds < math.inf:
-            raise ConfigError(f"AbortSignal.timeout({seconds!r}): expected seconds, 0 or more")
+        if not _is_number(seconds) or not 0 <= seconds <= sys.float_info.max:
+            raise ConfigError("AbortSignal.timeout: expected seconds, 0 or more")
         self._seconds = seconds
         self._at = self._clock() + seconds
+        self._error: AbortedError | DeadlineError | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None  # of the timer
 
     @property
     def reason(self) -> Any:
-        if self._reason is None and self.aborted:
-            self._reason = self.error()
-        return self._reason
+        if self._reason is None and self._error is None and self.aborted:
+            self._error = self.error()
+        return self._error if self._reason is None else self._reason
 
     def error(self, what: str = "") -> AbortedError | DeadlineError:
         return DeadlineError(f"{what}the signal's timeout of {self._seconds:g} s has passed")
@@ -174,24 +211,31 @@ class _Timeout(AbortSignal):
     def left(self) -> float:
         return self._at - self._clock()
 
-    def listen(self, listener: Listener) -> bool:
-        if not super().listen(listener):
+    def _enter(self, those: dict[Any, None], one: object) -> bool:
+        loop = None if self.aborted else _running_loop()
+        if not super()._enter(those, one):
             return False
-        if self._timer is None:
-            loop = _loop_for("a timeout signal")
-            self._timer = loop.call_later(self.left(), self._ring)
+        if loop is not None and (self._loop is None or self._loop.is_closed()):
+            self._loop, self._timer = loop, loop.call_later(self.left(), self._ring)
         return True
 
     def remove_listener(self, listener: Listener) -> None:
         super().remove_listener(listener)
-        if self._timer is not None and not self._listeners:
+        self._rest()
+
+    def release(self, signal: AbortSignal) -> None:
+        super().release(signal)
+        self._rest()
+
+    def _rest(self) -> None:
+        if self._timer is not None and not self._listeners and not self._dependents:
             self._timer.cancel()
-            self._timer = None
+            self._timer = self._loop = None
 
     def _ring(self) -> None:
         # The loop's timer may fire a rounding error early; whoever listens must find it aborted.
-        self._timer, self._at = None, min(self._at, self._clock())
-        self.tell(self.error())
+        self._timer, self._loop, self._at = None, None, min(self._at, self._clock())
+        self.tell(self.reason)
 
 
 class _Any(AbortSignal):
@@ -210,12 +254,12 @@ class _Any(AbortSignal):
 
     @property
     def aborted(self) -> bool:
-        return any(source.aborted for source in self._sources)
+        return self._reason is not None or any(source.aborted for source in self._sources)
 
     @property
     def reason(self) -> Any:
-        first = self._first()
-        return None if first is None else first.reason
+        first = self._first() if self._reason is None else None
+        return self._reason if first is None else first.reason
 
     def error(self, what: str = "") -> AbortedError | DeadlineError:
         first = self._first()
@@ -224,31 +268,44 @@ class _Any(AbortSignal):
     def left(self) -> float:
         return min((source.left() for source in self._sources), default=math.inf)
 
-    def listen(self, listener: Listener) -> bool:
-        if not super().listen(listener):
+    def _enter(self, those: dict[Any, None], one: object) -> bool:
+        if not super()._enter(those, one):
             return False
-        if not all(source.listen(self._pass_on) for source in self._sources):
-            self.remove_listener(listener)  # one has aborted just now
-            return False
-        return True
+        try:
+            heard = all(source.depend(self) for source in self._sources)
+        except ConfigError:
+            self._leave(those, one)
+            raise
+        if not heard:  # one has aborted just now
+            self._leave(those, one)
+        return heard
+
+    def _leave(self, those: dict[Any, None], one: object) -> None:
+        those.pop(one, None)
+        self._rest()
 
     def remove_listener(self, listener: Listener) -> None:
         super().remove_listener(listener)
+        self._rest()
+
+    def mark(self, reason: Any) -> list[AbortSignal]:
+        marked = super().mark(reason)
+        self._let_go()
+        return marked
+
+    def _rest(self) -> None:
         if not self._listeners:
             self._let_go()
 
-    def _first(self) -> AbortSignal | None:
-        """The source that has aborted first; None if none has."""
-        aborted = [source for source in self._sources if source.aborted]
-        return min(aborted, key=lambda source: source._at, default=None)
-
-    def _pass_on(self, source: AbortSignal) -> None:
-        self._let_go()
-        self.tell(source.reason)
-
     def _let_go(self) -> None:
         for source in self._sources:
-            source.remove_listener(self._pass_on)
+            source.release(self)
+
+    def _first(self) -> AbortSignal | None:
+        """The source that has aborted first, as far as anybody can tell; None if none has."""
+        aborted = [source for source in self._sources if source.aborted]
+        told = [source for source in aborted if self._reason is not None and source.reason is self._reason]
+        return min(told or aborted, key=lambda source: source._at, default=None)
 
 
 def _is_number(value: Any) -> bool:
@@ -263,11 +320,11 @@ def running_clock() -> Callable[[], float]:
         return time.monotonic
 
 
-def _loop_for(what: str) -> asyncio.AbstractEventLoop:
+def _running_loop() -> asyncio.AbstractEventLoop:
     try:
         return asyncio.get_running_loop()
     except RuntimeError:
-        problem = f"{what} can be listened to from a running event loop alone: it needs its timer"
+        problem = "a timeout signal can be listened to from a running event loop alone: it needs its timer"
     raise ConfigError(problem)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import select
 import socket
@@ -38,6 +39,7 @@ _KEEP_ALIVE = 4.0
 _CONNECT_TIMEOUT = 10.0
 # "Bearer" and its like are words of the credentials, too, and no secret.
 _SHORTEST_SECRET = 7
+_LARGE = 256 * 1024
 # Unpacking this much takes a few milliseconds; more than that is done off the event loop.
 _UNPACK_IN_THREAD = 256 * 1024
 
@@ -156,7 +158,7 @@ class AiohttpTransport:
                 request.method,
                 URL(request.url, encoded=True),  # encoded by us: nothing may be normalised once more
                 headers=request.headers,
-                data=request.body,
+                data=_data(request.body),
                 skip_auto_headers=_NO_TYPE if request.body is None and request.idempotency_key else None,
                 allow_redirects=False,
                 middlewares=(connector.once(progress),),
@@ -253,6 +255,11 @@ def proxy_of_environment(url: str) -> str | None:
     """
     parts = urlsplit(url)
     return None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
+
+
+def _data(body: bytes | None) -> bytes | io.BytesIO | None:
+    """A large body in pieces: aiohttp would write it at once, and warns of that."""
+    return io.BytesIO(body) if body is not None and len(body) > _LARGE else body
 
 
 def _forms(word: str) -> list[tuple[bytes, str]]:

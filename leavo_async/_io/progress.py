@@ -32,5 +32,7 @@ class Progress:
         """What it is waiting for: a connection, the peer to take the request, or the answer."""
         if self._is_connecting:
             return "connect"
-        unsent = self._socket is not None and self._socket.get_write_buffer_size() > 0
+        socket = self._socket
+        # A TLS connection that is closed has no buffer to ask for.
+        unsent = socket is not None and not socket.is_closing() and socket.get_write_buffer_size() > 0
         return "send" if unsent else "read"

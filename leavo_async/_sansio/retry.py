@@ -24,6 +24,7 @@ from leavo_async.errors import (
 )
 
 HOPELESS = "trying again would not help"
+FORGOTTEN = "the server may have forgotten the idempotency key by then"
 # Answers that use up no attempt: they are about the key, not about the call.
 FREE = (401, 429)
 
@@ -158,9 +159,8 @@ class RetryPolicy:
             return Stop(f"the next wait of {delay:.1f} s would pass max_wait of {self.max_wait:g} s")
         if left is not None and delay >= left:
             return Stop(f"the next wait of {delay:.1f} s would pass the deadline")
-        forgotten = age + delay >= request.key_lasts
-        if forgotten and (failure.error.outcome != "not sent" or _may_be_done(history)):
-            return Stop("the server may have forgotten the idempotency key by then", may_have_happened=True)
+        if is_forgotten(request, age + delay, history, failure.error):
+            return Stop(FORGOTTEN, may_have_happened=True)
         return Retry(delay, _reason(failure))
 
     def _delay(self, wait: float | None, earlier: int, draw: float) -> float:
@@ -168,6 +168,17 @@ class RetryPolicy:
             return wait + draw
         # The exponent is bounded so that a long row of attempts cannot overflow a float.
         return draw * min(self.max_delay, self.first_delay * 2.0 ** min(earlier, 60))
+
+
+def is_forgotten(
+    request: Request, age: float, history: Sequence[AttemptRecord], error: LeavoError | None = None
+) -> bool:
+    """Whether the server may take the idempotency key for a new one, and do again what it may have done already.
+
+    age: seconds since the first attempt began. history, error: the attempts that have ended, and what ended one more.
+    """
+    may_be_done = _may_be_done(history) or (error is not None and error.outcome != "not sent")
+    return age >= request.key_lasts and may_be_done
 
 
 def _settled(request: Request, error: LeavoError, history: Sequence[AttemptRecord]) -> Settled | None:

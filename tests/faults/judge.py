@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from leavo_async import AttemptRecord, LeavoError, OutcomeUnknownError, RetryPolicy, Session
+from leavo_async import ApiProfile, AttemptRecord, LeavoError, OutcomeUnknownError, RetryPolicy, Session
 from leavo_async._io.aiohttp_transport import AiohttpTransport
+from leavo_async._sansio.records import Observer
 from leavo_async.apis.leavo import LEAVO
 
 CANARY = "lv_live_CANARY7f3a9b"
@@ -34,9 +35,10 @@ class Trial:
     records: list[AttemptRecord] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
 
-    async def call(self, path: str = "/asked", **options: Any) -> Any:
-        """The value of the call, or the error that it ended in."""
-        method, json = ("GET", None) if self.kind == "read" else ("POST", {"a": 1})
+    async def call(self, path: str = "/asked", *, json: Any = None, **options: Any) -> Any:
+        """The value of the call, or the error that it ended in. json: another body than the usual one."""
+        method, usual = ("GET", None) if self.kind == "read" else ("POST", {"a": 1})
+        json = usual if json is None else json
         async with asyncio.timeout(HUNG):
             try:
                 return await self.session.request(method, path, json=json, **options)
@@ -97,12 +99,12 @@ class Trial:
 
 
 def _never_connected(record: AttemptRecord) -> bool:
-    return record.problem in ("ConnectError", "ConnectTimeoutError", "TLSError") and record.status is None
+    return record.outcome == "not sent" and record.status is None
 
 
-def check_hidden(ended: Any, log: list[str]) -> None:
+def check_hidden(ended: Any, log: list[str], secret: str = CANARY) -> None:
     """No key in any text of an error, in its chain, in a traceback with locals of ours, or in a log."""
-    assert CANARY not in "\n".join(log)
+    assert secret not in "\n".join(log)
     if not isinstance(ended, LeavoError):
         return
     assert (ended.__cause__, ended.__context__) == (None, None)
@@ -111,7 +113,7 @@ def check_hidden(ended: Any, log: list[str]) -> None:
     response: Any = getattr(ended, "response", None)
     kept = f"{dict(response.headers)} {response.body}" if response else ""
     because = ended.because if isinstance(ended, OutcomeUnknownError) else ""
-    assert CANARY not in f"{ended} {ended!r} {vars(ended)} {ended.story} {because} {kept} {ours}"
+    assert secret not in f"{ended} {ended!r} {vars(ended)} {ended.story} {because} {kept} {ours}"
 
 
 async def settled(holds: Any) -> None:
@@ -132,8 +134,18 @@ class _Kept(logging.Handler):
 
 
 @asynccontextmanager
-async def trial(url: str, kind: Kind = "read", **options: Any) -> AsyncIterator[Trial]:
-    """A session for one kind of call: no limit of rate, no wait between attempts, 0.2 s for each attempt."""
+async def trial(
+    url: str,
+    kind: Kind = "read",
+    *,
+    profile: ApiProfile = LEAVO,
+    observers: Sequence[Observer] = (),
+    **options: Any,
+) -> AsyncIterator[Trial]:
+    """A session for one kind of call: no limit of rate, no wait between attempts, 0.2 s for each attempt.
+
+    observers: are told of each attempt before the next one begins, and so may put an end to the fault.
+    """
     settings: dict[str, Any] = {
         "base_url": url,
         "allow_insecure_loopback": True,
@@ -151,7 +163,7 @@ async def trial(url: str, kind: Kind = "read", **options: Any) -> AsyncIterator[
     logger.addHandler(handler)
     logger.setLevel(logging.DEBUG)
     try:
-        async with Session(LEAVO, CANARY, observers=[records.append], **settings) as session:
+        async with Session(profile, CANARY, observers=[records.append, *observers], **settings) as session:
             yield Trial(kind, session, records, lines)
     finally:
         logger.removeHandler(handler)

@@ -145,11 +145,11 @@ async def test_in_fine_weather_everything_passes_and_is_counted(until: Until) ->
 
 async def test_much_passes_unchanged_to_a_client_that_reads_late() -> None:
     """Also what is still under way when the server has ended."""
-    data = bytes(range(256)) * 32768
+    data = bytes(range(256)) * 24576
     async with serving() as server, FaultProxy(server.url) as proxy, dialled(proxy, limit=1000) as pipe:
         pipe.writer.write(data)
         pipe.writer.write_eof()
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.1)
         assert await pipe.everything() == data
 
     assert (proxy.bytes_up, proxy.bytes_down) == (len(data), len(data))
@@ -176,7 +176,7 @@ async def test_a_server_that_is_not_there_is_a_reset() -> None:
 @pytest.mark.parametrize("direction", ["up", "down"])
 async def test_latency_holds_back_each_chunk(direction: str) -> None:
     """In the direction that it is set for."""
-    weather = {direction: Weather(latency=0.05)}
+    weather: dict[str, Any] = {direction: Weather(latency=0.05)}
     async with serving() as server, FaultProxy(server.url, **weather) as proxy, dialled(proxy) as pipe:
         assert await seconds(pipe.ask(b"hello")) >= 0.05
         assert await seconds(pipe.ask(b"again")) >= 0.05
@@ -221,7 +221,7 @@ async def test_a_throttle_holds_for_each_connection() -> None:
 
 async def test_slices_are_segments_of_their_own() -> None:
     """A reader on the same loop sees each of them, whatever its buffer."""
-    sizes = []
+    sizes: list[int] = []
     in_twos = Weather(slice_bytes=2)
     async with serving() as server, FaultProxy(server.url, down=in_twos) as proxy, dialled(proxy) as pipe:
         await pipe.say(b"1234567")
