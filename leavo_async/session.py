@@ -142,7 +142,7 @@ class Session:
         allow_insecure_loopback: bool = False,
     ) -> None:
         # Wrapped at once, and the plain text let go: the frames of this call may be printed with their locals.
-        source, credentials = Secret.of(credentials) if isinstance(credentials, str) else credentials, None
+        source, credentials = credentials if callable(credentials) else Secret.of(credentials), None
         self._credentials = Credentials(source, variable=profile.key_variable)
         self._profile = profile
         self._base_url = checked_base_url(base_url or profile.base_url, loopback_http=allow_insecure_loopback)

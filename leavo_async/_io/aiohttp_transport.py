@@ -99,6 +99,8 @@ class CleanConnector(aiohttp.TCPConnector):
         """A connection that is new, or on which nothing waits to be read."""
         progress = self._attempts.get(req) or Progress()
         progress.connecting()
+        # aiohttp would give the proxy all default headers, the key among them.
+        req.proxy_headers = None
         while True:
             connection = await super().connect(req, traces, timeout)
             protocol = connection.protocol
@@ -167,6 +169,10 @@ class AiohttpTransport:
             return self._scrubbed(answer, await self._whole(answer) if body is None else body)
         except (LeavoError, aiohttp.ClientError, OSError, _Dropped, ValueError) as error:
             failure = _failure(request, error, progress, None if answer is None else answer.status)
+        except asyncio.CancelledError:
+            if answer is None:
+                progress.abort()
+            raise
         finally:
             answer = None  # its headers may echo the key, and this frame is in the traceback
         # Outside the block: neither cause nor context leads to aiohttp's errors, which hold headers and so the key.
@@ -190,15 +196,15 @@ class AiohttpTransport:
         try:
             body = await self._body(answer)
         except (LeavoError, aiohttp.ClientError, OSError, ValueError):
-            answer.close()
+            _drop(answer)
             if answer.status < 400:
                 raise
             return b""  # an error's status says what matters; its words are lost
         except BaseException:
-            answer.close()  # a half-read connection must not go back to the pool
+            _drop(answer)  # a half-read connection must not go back to the pool
             raise
         if answer.status == 101:
-            answer.close()  # whatever it speaks now, it is not HTTP
+            _drop(answer)  # whatever it speaks now, it is not HTTP
         return body
 
     async def _body(self, answer: aiohttp.ClientResponse) -> bytes:
@@ -254,7 +260,18 @@ def proxy_of_environment(url: str) -> str | None:
     aiohttp's own trust_env would read ~/.netrc as well, and sign with what it finds there.
     """
     parts = urlsplit(url)
-    return None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
+    # Plain http is for this machine alone: a proxy would get the key in clear text.
+    if parts.scheme != "https" or proxy_bypass(parts.hostname or ""):
+        return None
+    return getproxies().get("https")
+
+
+def _drop(answer: aiohttp.ClientResponse) -> None:
+    """Close its connection, if it still has one, and let nothing more of the request go out."""
+    transport = None if answer.connection is None else answer.connection.transport
+    answer.close()
+    if transport is not None:
+        transport.abort()
 
 
 def _data(body: bytes | None) -> bytes | io.BytesIO | None:

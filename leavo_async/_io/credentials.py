@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 
 from leavo_async._io.warn import warn
 from leavo_async._sansio.auth import Ask, Secret, checked_key, days_warned_at
-from leavo_async.errors import ConfigError
 
 
 class Credentials:
@@ -88,9 +87,7 @@ class Credentials:
             secret = Secret.of(await self._ask())  # wrapped at once: no frame of ours has the plain text
         finally:
             self.asked += 1
-        if not isinstance(secret, Secret):
-            raise ConfigError("credentials: the function that gives the key must give a str or a Secret")
-        checked_key(secret, variable=self._variable)
+        secret = checked_key(secret, variable=self._variable)
         if self.current is None or secret.reveal() != self.current.reveal():
             self._use(secret)
 

@@ -27,6 +27,11 @@ class Progress:
         """The request goes out over this connection."""
         self._is_connecting, self._socket = False, socket
 
+    def abort(self) -> None:
+        """Close the connection at once: what the peer has not taken is not sent any more."""
+        if self._socket is not None:
+            self._socket.abort()
+
     @property
     def phase(self) -> Literal["connect", "send", "read"]:
         """What it is waiting for: a connection, the peer to take the request, or the answer."""

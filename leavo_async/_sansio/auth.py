@@ -38,8 +38,10 @@ class Secret:
 
     @classmethod
     def of(cls, value: str | Secret | None) -> Secret | None:
-        """The value wrapped, unless it is so already or absent."""
-        return cls(value) if isinstance(value, str) else value
+        """The value wrapped, unless it is so already or absent; an empty one, which is refused, for what is no text."""
+        if value is None or isinstance(value, cls):
+            return value
+        return cls(value if isinstance(value, str) else "")
 
     def __repr__(self) -> str:
         return "<Secret>"

@@ -20,6 +20,8 @@ from leavo_async.errors import ConfigError
 _METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 # One or more segments of the characters that may stand in a path as they are (RFC 3986 §3.3), none of them "." or "..".
 _PATH = re.compile(r"(?:/(?!(?:\.|%2[eE]){1,2}(?:/|\Z))(?:[A-Za-z0-9\-._~!$&'()*+,;=:@]|%[0-9A-Fa-f]{2})++)++/?")
+# A name or an address, and perhaps a port: other parsers could take anything else for another host.
+_PLACE = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+)(?::[0-9]+)?")
 _PLAIN = re.compile(r"[A-Za-z0-9_~-]+")
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 # These are made by the library; a caller who could replace them could sign as somebody else or smuggle a request.
@@ -110,12 +112,12 @@ def checked_base_url(url: str, *, loopback_http: bool) -> str:
         )
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise ConfigError("base_url: expected https://host, without query")
-    if not (url.isascii() and url.isprintable()) or " " in url or "%" in parts.netloc:
-        raise ConfigError("base_url: expected visible ASCII characters alone")
-    if parts.path.strip("/") and not _PATH.fullmatch(parts.path):
-        raise ConfigError('base_url: its path must be made of quoted segments, without ".."')
     if parts.username is not None or parts.password is not None:
         raise ConfigError("base_url: must not hold a user name or password")
+    if not (url.isascii() and url.isprintable()) or " " in url or not _PLACE.fullmatch(parts.netloc):
+        raise ConfigError("base_url: expected https://host, or https://host:port, in visible ASCII characters alone")
+    if parts.path.strip("/") and not _PATH.fullmatch(parts.path):
+        raise ConfigError('base_url: its path must be made of quoted segments, without ".."')
     return url.rstrip("/")
 
 

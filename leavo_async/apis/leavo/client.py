@@ -32,7 +32,7 @@ class LeavoClient(Session):
 
     def __init__(self, api_key: str | Secret | Ask | None = None, **options: Unpack[SessionOptions]) -> None:
         # The plain text leaves this frame before anything can fail.
-        key, api_key = Secret.of(api_key) if isinstance(api_key, str) else api_key, None
+        key, api_key = api_key if callable(api_key) else Secret.of(api_key), None
         super().__init__(LEAVO, key, **options)
 
     @cached_property
