@@ -166,13 +166,19 @@ class AiohttpTransport:
                 middlewares=(connector.once(progress),),
             )
             body = self._at_hand(answer)
-            return self._scrubbed(answer, await self._whole(answer) if body is None else body)
+            if body is None:
+                body = await self._whole(answer)
+            if request.body is not None and len(request.body) > _LARGE:
+                progress.abort_if_closing()  # an early answer: the rest of the request need not go out any more
+            return self._scrubbed(answer, body)
         except (LeavoError, aiohttp.ClientError, OSError, _Dropped, ValueError) as error:
             failure = _failure(request, error, progress, None if answer is None else answer.status)
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as cancelled:
             if answer is None:
                 progress.abort()
-            raise
+            # It passes through as it is, but for the frames and errors below: they hold headers, and so the key.
+            cancelled.__context__ = None
+            raise cancelled.with_traceback(None)  # noqa: B904
         finally:
             answer = None  # its headers may echo the key, and this frame is in the traceback
         # Outside the block: neither cause nor context leads to aiohttp's errors, which hold headers and so the key.
@@ -249,7 +255,7 @@ class AiohttpTransport:
         for secret, text in self._secrets.items():
             if secret in body:
                 body = body.replace(secret, b"[redacted]")
-            if answer.status >= 300:
+            if any(text in value for _, value in pairs):
                 pairs = [(name, value.replace(text, "[redacted]")) for name, value in pairs]
         return Response(answer.status, Headers(pairs), body)
 

@@ -32,6 +32,11 @@ class Progress:
         if self._socket is not None:
             self._socket.abort()
 
+    def abort_if_closing(self) -> None:
+        """The same for a connection that is being closed, and waits only for the peer to take the rest."""
+        if self._socket is not None and self._socket.is_closing():
+            self._socket.abort()
+
     @property
     def phase(self) -> Literal["connect", "send", "read"]:
         """What it is waiting for: a connection, the peer to take the request, or the answer."""

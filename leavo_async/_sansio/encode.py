@@ -74,8 +74,10 @@ def encode(
     route = route_of(rules.routes, method, path)
     if route is PLAIN and key is None:
         return Request(_checked_method(method), path, url, sent, body)
-    if route.callbacks and not rules.private_targets:
-        _checked_targets(route, json)
+    # As it will be sent: it may have been given as a model or a dataclass.
+    fields = None if body is None or not (route.callbacks or route.lookup) else from_json(body)
+    if not rules.private_targets:
+        _checked_targets(route, fields)
     repeat = _PURE if key is None and route.repeat is None else repeat_of(method, rules.honoured, route.repeat)
     return Request(
         _checked_method(method),
@@ -86,17 +88,16 @@ def encode(
         key,
         repeatable=repeat is _PURE or repeat is _KEYED,
         groups=route.groups,
-        lookup=route.looked_up(json) if route.lookup is not None and repeat is Repeat.NATURAL else None,
+        lookup=route.looked_up(fields) if route.lookup is not None and repeat is Repeat.NATURAL else None,
         key_lasts=rules.key_lasts if repeat is _KEYED else math.inf,
         echo=route.echoed(path),
     )
 
 
-def _checked_targets(route: Route, json: Any) -> None:
-    if isinstance(json, Mapping):
-        for name in route.callbacks:
-            if json.get(name) is not None:
-                checked_target(json[name], name)
+def _checked_targets(route: Route, fields: Any) -> None:
+    for name in route.callbacks:
+        if isinstance(fields, dict) and fields.get(name) is not None:
+            checked_target(fields[name], name)
 
 
 def checked_base_url(url: str, *, loopback_http: bool) -> str:

@@ -42,7 +42,7 @@ class Route:
         """The field and the value that the answer to a call with this path must have."""
         if self.echo is None:
             return None
-        value = path.rpartition("/")[2]
+        value = path.rstrip("/").rpartition("/")[2]
         return self.echo, unquote(value) if "%" in value else value
 
     def looked_up(self, sent: Any) -> Lookup | None:
@@ -82,6 +82,6 @@ def fitting_limits(limits: Iterable[Limit], routes: Sequence[Route]) -> tuple[Li
 
 @lru_cache(maxsize=256)
 def _form(path: str) -> re.Pattern[str]:
-    """What paths that fit look like."""
+    """What paths that fit look like; a slash at the end changes nothing."""
     parts = re.split(r"\{\w+\}", path)
-    return re.compile("[^/]+".join(re.escape(part) for part in parts))
+    return re.compile("[^/]+".join(re.escape(part) for part in parts) + "/?")
