@@ -109,7 +109,7 @@ class CleanConnector(aiohttp.TCPConnector):
             if is_readable is None:  # nothing was asked on it yet
                 self._polls[protocol] = _poll(protocol.transport)
             if is_readable is None or not (protocol.should_close or is_readable()):
-                progress.sending(protocol.transport)
+                progress.sending(protocol.transport, protocol)
                 return connection
             connection.close()
 
@@ -168,8 +168,8 @@ class AiohttpTransport:
             body = self._at_hand(answer)
             if body is None:
                 body = await self._whole(answer)
-            if request.body is not None and len(request.body) > _LARGE:
-                progress.abort_if_closing()  # an early answer: the rest of the request need not go out any more
+            if answer.connection is not None:
+                _drop(answer)  # it has come early: the rest of the request need not go out any more
             return self._scrubbed(answer, body)
         except (LeavoError, aiohttp.ClientError, OSError, _Dropped, ValueError) as error:
             failure = _failure(request, error, progress, None if answer is None else answer.status)
@@ -209,8 +209,6 @@ class AiohttpTransport:
         except BaseException:
             _drop(answer)  # a half-read connection must not go back to the pool
             raise
-        if answer.status == 101:
-            _drop(answer)  # whatever it speaks now, it is not HTTP
         return body
 
     async def _body(self, answer: aiohttp.ClientResponse) -> bytes:

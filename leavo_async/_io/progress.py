@@ -3,38 +3,42 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Literal
+from typing import Literal, Protocol
+
+
+class Writer(Protocol):
+    """The writing side of a connection."""
+
+    @property
+    def writing_paused(self) -> bool:
+        """Whether the peer does not take what is written; a TLS transport alone would not tell."""
+        ...
 
 
 class Progress:
-    """One attempt, as its transport tells of it; one that tells nothing may have sent the request.
+    """One attempt, as its transport tells of it: `connecting`, and then `sending`.
 
-    progress.connecting()       # from now on nothing has been sent
-    progress.sending(socket)    # from now on something may have been
+    As long as it is connecting nothing has been sent. One that tells nothing may have sent the request.
     """
 
-    __slots__ = ("_is_connecting", "_socket")
+    __slots__ = ("_is_connecting", "_socket", "_writer")
 
     def __init__(self) -> None:
         self._is_connecting = False
         self._socket: asyncio.WriteTransport | None = None
+        self._writer: Writer | None = None
 
     def connecting(self) -> None:
         """There is no connection yet, so nothing was sent."""
         self._is_connecting = True
 
-    def sending(self, socket: asyncio.WriteTransport | None) -> None:
+    def sending(self, socket: asyncio.WriteTransport | None, writer: Writer | None = None) -> None:
         """The request goes out over this connection."""
-        self._is_connecting, self._socket = False, socket
+        self._is_connecting, self._socket, self._writer = False, socket, writer
 
     def abort(self) -> None:
         """Close the connection at once: what the peer has not taken is not sent any more."""
         if self._socket is not None:
-            self._socket.abort()
-
-    def abort_if_closing(self) -> None:
-        """The same for a connection that is being closed, and waits only for the peer to take the rest."""
-        if self._socket is not None and self._socket.is_closing():
             self._socket.abort()
 
     @property
@@ -42,7 +46,11 @@ class Progress:
         """What it is waiting for: a connection, the peer to take the request, or the answer."""
         if self._is_connecting:
             return "connect"
+        return "send" if self._is_blocked() else "read"
+
+    def _is_blocked(self) -> bool:
+        if self._writer is not None and self._writer.writing_paused:
+            return True
         socket = self._socket
         # A TLS connection that is closed has no buffer to ask for.
-        unsent = socket is not None and not socket.is_closing() and socket.get_write_buffer_size() > 0
-        return "send" if unsent else "read"
+        return socket is not None and not socket.is_closing() and socket.get_write_buffer_size() > 0

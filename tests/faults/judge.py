@@ -140,11 +140,13 @@ async def trial(
     *,
     profile: ApiProfile = LEAVO,
     observers: Sequence[Observer] = (),
+    later: float | None = None,
     **options: Any,
 ) -> AsyncIterator[Trial]:
     """A session for one kind of call: no limit of rate, no wait between attempts, 0.2 s for each attempt.
 
     observers: are told of each attempt before the next one begins, and so may put an end to the fault.
+    later: seconds for attempts after the first one of a call, where those have to succeed on a busy machine.
     """
     settings: dict[str, Any] = {
         "base_url": url,
@@ -157,13 +159,19 @@ async def trial(
     }
     records: list[AttemptRecord] = []
     lines: list[str] = []
+
+    def be_patient(_: AttemptRecord) -> None:
+        assert session._engine is not None
+        for call in session._engine.watch._guards:
+            call.timeout = call.timeout if later is None else later  # type: ignore[attr-defined]
+
     handler = _Kept(lines)
     logger = logging.getLogger()
     level = logger.level
     logger.addHandler(handler)
     logger.setLevel(logging.DEBUG)
     try:
-        async with Session(profile, CANARY, observers=[records.append, *observers], **settings) as session:
+        async with Session(profile, CANARY, observers=[records.append, be_patient, *observers], **settings) as session:
             yield Trial(kind, session, records, lines)
     finally:
         logger.removeHandler(handler)

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from decimal import Decimal
+from random import Random
 from typing import Any
 
 import pytest
@@ -134,9 +135,9 @@ def test_throw_if_aborted_raises_nothing_before() -> None:
     controller = AbortController()
     controller.signal.throw_if_aborted()
     controller.abort("the user has left")
-    with pytest.raises(AbortedError, match="^aborted: the user has left$") as worded:
+    with pytest.raises(AbortedError, match=r"^aborted: the user has left$") as worded:
         controller.signal.throw_if_aborted()
-    with pytest.raises(AbortedError, match="^aborted$") as silent:
+    with pytest.raises(AbortedError, match=r"^aborted$") as silent:
         AbortSignal.abort({"key": "made-up-key-1"}).throw_if_aborted()
 
     assert (worded.value.reason, silent.value.reason) == ("the user has left", {"key": "made-up-key-1"})
@@ -350,6 +351,19 @@ async def test_timeouts_end_in_the_order_of_their_moments() -> None:
 
 
 @virtual_time
+async def test_whoever_hears_of_a_timeout_finds_it_aborted() -> None:
+    """Though a timer of the loop may fire a rounding error before its moment."""
+    random, found = Random(0), list[Any]()
+    for _ in range(1000):
+        await asyncio.sleep(random.random())
+        signal = AbortSignal.timeout(random.random())
+        signal.add_listener(lambda signal: found.append((signal.aborted, type(signal.reason))))
+    await asyncio.sleep(1)
+
+    assert [(True, DeadlineError)] * 1000 == found
+
+
+@virtual_time
 async def test_a_timeout_of_zero_has_aborted_at_once() -> None:
     """Nobody can listen to it any more, and it needs no timer."""
     heard = Heard()
@@ -397,9 +411,8 @@ def test_a_timeout_may_be_made_outside_of_a_loop() -> None:
 
 def test_outside_of_a_loop_a_timeout_cannot_be_listened_to() -> None:
     """It has no timer there: the error says so, and whoever was refused is not called later."""
-    timeout = AbortSignal.timeout(0.05)
-    heard = Heard()
-    for signal in (timeout, AbortSignal.any([AbortController().signal, timeout])):
+    controller, timeout, heard = AbortController(), AbortSignal.timeout(0.05), Heard()
+    for signal in (timeout, AbortSignal.any([controller.signal, timeout])):
         with pytest.raises(ConfigError, match="running event loop"):
             signal.add_listener(heard)
 
@@ -408,6 +421,8 @@ def test_outside_of_a_loop_a_timeout_cannot_be_listened_to() -> None:
         await asyncio.sleep(0.1)
 
     asyncio.run(another())
+    assert listening(controller.signal, timeout) == 0
+    controller.abort()
 
     assert heard.names == []
 
