@@ -19,6 +19,7 @@ from leavo_async.errors import LeavoError, ProtocolError, ResponseValidationErro
 
 T = TypeVar("T")
 _NOT_JSON = object()
+_LIMITS = "no NaN or Infinity, 200 levels, 4,300 digits"
 
 
 class _Pagination(TypedDict):
@@ -148,7 +149,19 @@ def _not_json(request: Request, response: Response) -> ProtocolError:
     if response.body.lstrip()[:1] == b"<":
         # Of a proxy, a captive portal or a login page: it will say the same again.
         return _unreadable(f"{request}: the answer is a page of HTML or XML, not JSON; check base_url", max_repeats=0)
+    if _was_meant(response.body):
+        return _unreadable(f"{request}: the answer is not JSON that can be read: {_LIMITS}", max_repeats=0)
     return _unreadable(f"{request}: the answer is not JSON", max_repeats=1)
+
+
+def _was_meant(body: bytes) -> bool:
+    """Whether the server has written just that: no byte of it was lost on the way, and the next answer is the same."""
+    try:
+        from_json(_text(body))  # with NaN and Infinity it is well-formed
+        return True
+    except ValueError as error:
+        # Words of jiter, which reads the JSON.
+        return "recursion limit" in str(error) or "out of range" in str(error)
 
 
 def _unreadable(message: str, *, max_repeats: int) -> ProtocolError:
