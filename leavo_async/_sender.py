@@ -258,7 +258,10 @@ async def _exchange(call: Call[T]) -> Response | Failure:
     try:
         response = await engine.transport.send(call.request, call.progress)
     except (TransportError, ConfigError) as error:
-        call.attempt_timed_out()  # a transport that turns our cancellation into an error of its own has answered it
+        # A transport may have turned our cancellation into an error of its own: that ends the attempt, and not what the
+        # cancellation was for.
+        if not call.attempt_timed_out():
+            call.raise_if_fired()
         return Failure(error, final=HOPELESS if isinstance(error, ConfigError) else None)
     except asyncio.CancelledError:
         if not call.attempt_timed_out():

@@ -115,7 +115,6 @@ class Source:
     options: dict[str, Any]
     strike: Callable[[Session], Awaitable[None]]
     error: type[BaseException] = AbortedError
-    says: str = ""
 
     @property
     def signals(self) -> tuple[AbortSignal, ...]:

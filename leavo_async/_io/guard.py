@@ -168,6 +168,11 @@ class Guard:
         self.fired = None
         return True
 
+    def raise_if_fired(self) -> None:
+        """End the block after all, if something below has swallowed the cancellation that should have ended it."""
+        if self.fired is not None:
+            raise asyncio.CancelledError
+
     def left(self) -> float | None:
         """Seconds until the deadline; None without one."""
         return None if self.deadline == math.inf else self.deadline - self._watch.loop.time()
