@@ -253,7 +253,7 @@ class AiohttpTransport:
         for secret, text in self._secrets.items():
             if secret in body:
                 body = body.replace(secret, b"[redacted]")
-            if any(text in value for _, value in pairs):
+            if answer.status >= 300 or b"false" in body:  # an error, or {"success": false}: its headers may be shown
                 pairs = [(name, value.replace(text, "[redacted]")) for name, value in pairs]
         return Response(answer.status, Headers(pairs), body)
 

@@ -362,7 +362,7 @@ async def test_a_proxy_does_not_vouch_for_the_server(authority: trustme.CA, monk
 async def test_plain_http_to_this_machine_goes_through_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     """It would leave this machine, and the key with it, in clear text."""
     async with Wire(answer(http(200))) as wire, Wire(answer(http(200))) as proxy:
-        no_proxies(monkeypatch, HTTP_PROXY=proxy.url, http_proxy=proxy.url)
+        no_proxies(monkeypatch, HTTP_PROXY=proxy.url, HTTPS_PROXY=proxy.url, ALL_PROXY=proxy.url)
         async with client(wire.url, trust_env=True) as leavo:
             await leavo.request("GET", "/x")
 
