@@ -165,6 +165,8 @@ class AiohttpTransport:
                 allow_redirects=False,
                 middlewares=(connector.once(progress),),
             )
+            if _says_more(answer):
+                progress.abort()  # nobody else can have taken the connection yet: nothing was awaited since its head
             body = self._at_hand(answer)
             if body is None:
                 body = await self._whole(answer)
@@ -268,6 +270,13 @@ def proxy_of_environment(url: str) -> str | None:
     if parts.scheme != "https" or proxy_bypass(parts.hostname or ""):
         return None
     return getproxies().get("https")
+
+
+def _says_more(answer: aiohttp.ClientResponse) -> bool:
+    """Whether something may follow that belongs to no answer: another protocol, or the body of "no content"."""
+    if answer.status == 204:
+        return answer.headers.get(hdrs.CONTENT_LENGTH, "0") != "0" or hdrs.TRANSFER_ENCODING in answer.headers
+    return answer.status < 200
 
 
 def _drop(answer: aiohttp.ClientResponse) -> None:

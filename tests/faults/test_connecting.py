@@ -608,9 +608,23 @@ async def test_waiting_for_a_slot_is_no_part_of_an_attempt(kind: Kind) -> None:
         await one.check(ended, sent=2, done=len(wire.effects))
 
 
-async def arrived(wire: Wire) -> None:
+@every_kind
+async def test_nobody_waits_for_a_connection_that_another_call_has(kind: Kind) -> None:
+    """There are as many as there are slots, so there is one queue alone."""
+    async with Wire(*[stall()] * 4, echo()) as wire, trial(wire.url, kind, max_in_flight=5, timeout=5) as one:
+        others = [asyncio.create_task(one.call("/other", deadline=0.2)) for _ in range(4)]
+        await arrived(wire, 4)
+        ended = await one.call()
+
+        assert {"path": "/asked", "n": 5} == ended
+        assert {False} == {other.done() for other in others}
+        assert [(DeadlineError, "unknown")] * 4 == [(type(await other), (await other).outcome) for other in others]
+        await one.check(ended, sent=5, done=len(wire.effects))
+
+
+async def arrived(wire: Wire, count: int = 1) -> None:
     async with asyncio.timeout(5):
-        while not wire.requests:
+        while len(wire.requests) < count:
             await asyncio.sleep(0.001)
 
 
@@ -665,14 +679,14 @@ async def let_all_in(shut: Shut) -> None:
 
 
 @pytest.fixture
-def use_proxy(monkeypatch: pytest.MonkeyPatch) -> Callable[[Proxy], None]:
-    """Have the environment name it, with a password."""
+def use_proxy(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Have the environment name it, with a password unless told otherwise."""
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
 
-    def use(proxy: Proxy) -> None:
-        monkeypatch.setenv("HTTPS_PROXY", proxy.url.replace("//", f"//user:{CANARY}@"))
+    def use(proxy: Proxy, login: str = f"user:{CANARY}@") -> None:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url.replace("//", f"//{login}"))
 
     return use
 
@@ -726,7 +740,7 @@ hops = pytest.mark.parametrize("hop", HOPS.values(), ids=HOPS)
 @every_kind
 @hops
 async def test_what_the_proxy_did_not_pass_on_is_sent_again(
-    hop: Hop, kind: Kind, trusted: Trusted, use_proxy: Callable[[Proxy], None]
+    hop: Hop, kind: Kind, trusted: Trusted, use_proxy: Callable[..., None]
 ) -> None:
     """Nothing came through, so even what must not be done twice goes again."""
     async with hop.proxy(trusted, times=1) as proxy:
@@ -744,7 +758,7 @@ async def test_what_the_proxy_did_not_pass_on_is_sent_again(
 @every_kind
 @hops
 async def test_a_proxy_that_never_makes_a_tunnel_is_given_up(
-    hop: Hop, kind: Kind, trusted: Trusted, use_proxy: Callable[[Proxy], None]
+    hop: Hop, kind: Kind, trusted: Trusted, use_proxy: Callable[..., None]
 ) -> None:
     """The error says that nothing was sent, and does not show the proxy's password."""
     async with hop.proxy(trusted, times=hop.asked) as proxy:
@@ -761,8 +775,24 @@ async def test_a_proxy_that_never_makes_a_tunnel_is_given_up(
 
 
 @every_kind
+async def test_a_proxy_is_not_told_the_key(kind: Kind, trusted: Trusted, use_proxy: Callable[..., None]) -> None:
+    """One that wants no password hears where the tunnel goes, and nothing else of the request."""
+    async with Proxy(trusted.server(NAME)) as proxy:
+        use_proxy(proxy, login="")
+        async with trial(THROUGH, kind, ssl_context=trusted.client, trust_env=True, timeout=5) as one:
+            ended = await one.call()
+
+            assert {"path": "/asked", "n": 2} == ended
+            asked, sent = proxy.requests
+            assert ("CONNECT", f"{NAME}:443") == (asked.method, asked.path)
+            assert {"authorization", "proxy-authorization", "idempotency-key", "content-type"}.isdisjoint(asked.headers)
+            assert f"Bearer {CANARY}" == sent.headers["authorization"]
+            await one.check(ended, sent=1, done=len(proxy.effects))
+
+
+@every_kind
 async def test_a_proxy_that_wants_another_password_is_asked_once(
-    kind: Kind, trusted: Trusted, use_proxy: Callable[[Proxy], None]
+    kind: Kind, trusted: Trusted, use_proxy: Callable[..., None]
 ) -> None:
     """Some lock an account after a few bad tries."""
     refusal = http(407, proxy_authenticate='Basic realm="x"')
@@ -780,7 +810,7 @@ async def test_a_proxy_that_wants_another_password_is_asked_once(
 
 @every_kind
 async def test_a_proxy_that_reads_along_is_refused_once(
-    kind: Kind, trusted: Trusted, use_proxy: Callable[[Proxy], None]
+    kind: Kind, trusted: Trusted, use_proxy: Callable[..., None]
 ) -> None:
     """It has a certificate of its own for everybody; the key is not sent to it."""
     async with Proxy(unknown_authority(trusted)) as proxy:

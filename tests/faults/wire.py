@@ -280,7 +280,8 @@ async def echoes(line: Line, request: Received) -> None:
 
 async def fin(line: Line, request: Received) -> None:
     # Not close(): with bytes of the client still unread, it would send RST. Over TLS it comes without a close_notify.
-    line.writer.get_extra_info("socket").shutdown(socket.SHUT_WR)
+    with suppress(OSError):  # the client has gone already
+        line.writer.get_extra_info("socket").shutdown(socket.SHUT_WR)
     await ignore(line, request)
 
 
