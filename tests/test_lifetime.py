@@ -332,3 +332,15 @@ async def test_a_new_key_that_others_use_already_joins_them() -> None:
     assert other._engine is not None
     assert leavo._engine.gate is other._engine.gate
     assert [len(gate.users) for gate in GATES._gates.values()] == [2, 0]
+
+
+@virtual_time
+async def test_two_who_drain_wait_for_the_same_end() -> None:
+    """And both are back as soon as it is there."""
+    leavo, _ = session(reply(200, {}), seconds=3)
+    call = asyncio.create_task(leavo.request("GET", "/x"))
+    await asyncio.sleep(0)
+    await asyncio.gather(leavo.aclose(drain=60), leavo.aclose(drain=60))
+
+    assert await call == {}
+    assert asyncio.get_running_loop().time() == pytest.approx(1003, abs=1e-3)

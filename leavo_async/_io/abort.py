@@ -228,9 +228,10 @@ class _Timeout(AbortSignal):
         self._rest()
 
     def _rest(self) -> None:
-        if self._timer is not None and not self._listeners and not self._dependents:
-            self._timer.cancel()
-            self._timer = self._loop = None
+        with self._lock:
+            if self._timer is not None and not self._listeners and not self._dependents:
+                self._timer.cancel()
+                self._timer = self._loop = None
 
     def _ring(self) -> None:
         # The loop's timer may fire a rounding error early; whoever listens must find it aborted.
@@ -294,8 +295,9 @@ class _Any(AbortSignal):
         return marked
 
     def _rest(self) -> None:
-        if not self._listeners:
-            self._let_go()
+        with self._lock:  # somebody else may begin to listen at this moment
+            if not self._listeners:
+                self._let_go()
 
     def _let_go(self) -> None:
         for source in self._sources:

@@ -205,9 +205,9 @@ class AiohttpTransport:
             body = await self._body(answer)
         except (LeavoError, aiohttp.ClientError, OSError, ValueError):
             _drop(answer)
-            if answer.status < 400:
+            if 200 <= answer.status < 300:
                 raise
-            return b""  # an error's status says what matters; its words are lost
+            return b""  # where it is no success the status says what matters; the words are lost
         except BaseException:
             _drop(answer)  # a half-read connection must not go back to the pool
             raise
@@ -239,14 +239,14 @@ class AiohttpTransport:
         return body
 
     async def _collected(self, content: aiohttp.StreamReader) -> bytes:
-        """The whole body, or what has come when it is too large."""
+        """The whole body."""
         chunks: list[bytes] = []
         size = 0
         async for chunk in content.iter_any():
             chunks.append(chunk)
             size += len(chunk)
             if size > self._max:
-                break
+                raise too_large(self._max)
         return b"".join(chunks)
 
     def _scrubbed(self, answer: aiohttp.ClientResponse, body: bytes) -> Response:

@@ -57,10 +57,10 @@ class Watch:
     async def drained(self, seconds: float) -> None:
         """Wait until there is no guard any more, but not for longer than this."""
         if self._guards:
-            self._idle = asyncio.Event()
+            idle = self._idle = self._idle or asyncio.Event()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
-                    await self._idle.wait()
+                    await idle.wait()
 
     def arm(self, moment: float) -> None:
         """Look at the guards at this moment of the loop's clock, or earlier."""

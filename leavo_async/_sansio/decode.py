@@ -146,7 +146,7 @@ def _wrong_shape(profile: ApiProfile, request: Request, response: Response, prob
 
 
 def _not_json(request: Request, response: Response) -> ProtocolError:
-    if response.body.lstrip()[:1] == b"<":
+    if _text(response.body).lstrip()[:1] == b"<":
         # Of a proxy, a captive portal or a login page: it will say the same again.
         return _unreadable(f"{request}: the answer is a page of HTML or XML, not JSON; check base_url", max_repeats=0)
     if _was_meant(response.body):

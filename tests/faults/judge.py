@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 import traceback
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -176,3 +177,34 @@ async def trial(
     finally:
         logger.removeHandler(handler)
         logger.setLevel(level)
+
+
+@asynccontextmanager
+async def lateness() -> AsyncIterator[list[float]]:
+    """The most seconds that this machine has come too late to whoever waited meanwhile; others use it, too."""
+    late = [0.0]
+
+    async def watch() -> None:
+        while True:
+            before = time.monotonic()
+            await asyncio.sleep(0.005)
+            late[0] = max(late[0], time.monotonic() - before - 0.005)
+
+    task = asyncio.create_task(watch())
+    try:
+        yield late
+    finally:
+        task.cancel()
+
+
+async def on_time(run: Callable[[], Awaitable[None]]) -> None:
+    """Once more, five times at most, where it failed while the machine came late: that is no fault of ours."""
+    for _ in range(5):
+        async with lateness() as late:
+            try:
+                return await run()
+            except AssertionError:
+                await asyncio.sleep(0.01)  # it sees what has held the loop last
+                if late[0] < 0.02:
+                    raise
+    return await run()

@@ -304,10 +304,14 @@ async def test_a_network_that_stays_dead_is_given_up(way: str, kind: Kind) -> No
 # A request that is not taken
 
 
+DESCRIPTORS = Path("/proc/self/fd")
+CAN_COUNT = DESCRIPTORS.exists()
+
+
 def sockets() -> int:
-    """How many sockets this process has open."""
+    """How many sockets this process has open, where the system tells it."""
     count = 0
-    for descriptor in Path("/proc/self/fd").iterdir():
+    for descriptor in DESCRIPTORS.iterdir() if CAN_COUNT else ():
         try:
             count += str(descriptor.readlink()).startswith("socket:")
         except FileNotFoundError:  # that of the listing itself
@@ -322,8 +326,9 @@ def takes(size: int, wire: Wire) -> None:
 
 async def check_nothing_is_left(wire: Wire, before: int) -> None:
     """The client has no socket any more: one that still has something to send would go on with it."""
-    await settled(lambda: sockets() - before <= wire.open)
-    assert 0 == sockets() - before - wire.open
+    if DESCRIPTORS.exists():  # noqa: ASYNC240  # it is no real disk
+        await settled(lambda: sockets() - before <= wire.open)
+        assert 0 == sockets() - before - wire.open
 
 
 @every_kind
@@ -379,7 +384,7 @@ async def test_a_request_that_is_not_taken_until_the_deadline_says_so(kind: Kind
     async with Wire(reads_nothing(), echo()) as wire, trial(wire.url, kind, timeout=5) as one:
         takes(0, wire)
         before = sockets()
-        ended = await one.call(json=LARGE, deadline=0.1)
+        ended = await one.call(json=LARGE, deadline=0.2)
 
         assert (DeadlineError, "unknown", "send", kind != "keyless") == story(ended)
         await one.check(ended, sent=1, done=0, next_call=False)

@@ -94,7 +94,7 @@ BODIES = {
     "by its length": (endless(OK + b"Content-Length: %d\r\n\r\n" % MUCH, b"x" * 65536), ResponseTooLargeError),
     "packed": (endless(OK + b"Content-Encoding: gzip\r\n" + CHUNKED, CHUNK), ResponseTooLargeError),
     "of an error": (endless(b"HTTP/1.1 500 X\r\n" + CHUNKED, CHUNK), ServerError),
-    "of a redirect": (endless(b"HTTP/1.1 302 X\r\nLocation: /y\r\n" + CHUNKED, CHUNK), ResponseTooLargeError),
+    "of a redirect": (endless(b"HTTP/1.1 302 X\r\nLocation: /y\r\n" + CHUNKED, CHUNK), ProtocolError),
 }
 
 
