@@ -19,7 +19,7 @@ from leavo_async import ConfigError, LeavoClient
 from leavo_async.testing import FakeTransport, reply, virtual_time
 
 from ..faults.wire import Line, Received, Step, Wire, answer, http
-from .servers import KEY, client
+from .servers import KEY, ONCE, client
 
 on_a_wire = pytest.mark.asyncio
 
@@ -41,7 +41,7 @@ class Place:
         self.runner = runner
         self.wire = Wire(_named())
         runner.run(self.wire.__aenter__())
-        self.leavo = client(self.wire.url)
+        self.leavo = client(self.wire.url, timeout=2, retry=ONCE)
 
     def arrived(self, call: Awaitable[Any]) -> tuple[Any, Received] | None:
         """The value of the call and the request that it was; None if it was refused and nothing was sent."""
