@@ -16,6 +16,7 @@ from leavo_async._sansio.auth import Secret
 from leavo_async._sansio.idempotency import Repeat
 from leavo_async._sansio.limits import DailyCap, RateLimit
 from leavo_async._sansio.messages import Headers, Request, Response
+from leavo_async._sansio.paging import Before, Cursor, Offset, Paging, Parts
 from leavo_async._sansio.priority import Priority
 from leavo_async._sansio.profile import ApiProfile
 from leavo_async._sansio.records import AttemptRecord
@@ -52,7 +53,7 @@ from leavo_async.errors import (
     UnprocessableError,
 )
 from leavo_async.pagination import Pages
-from leavo_async.session import CallOptions, Session
+from leavo_async.session import CallOptions, ListOptions, Session
 
 if TYPE_CHECKING:
     from leavo_async.apis.leavo import Lead, LeavoClient, NewLead
@@ -67,12 +68,14 @@ __all__ = [
     "AttemptRecord",
     "AuthenticationError",
     "BadRequestError",
+    "Before",
     "CallOptions",
     "ClosedError",
     "ConfigError",
     "ConflictError",
     "ConnectError",
     "ConnectTimeoutError",
+    "Cursor",
     "DailyCap",
     "DeadlineError",
     "Gate",
@@ -81,10 +84,14 @@ __all__ = [
     "Lead",
     "LeavoClient",
     "LeavoError",
+    "ListOptions",
     "NewLead",
     "NotFoundError",
+    "Offset",
     "OutcomeUnknownError",
     "Pages",
+    "Paging",
+    "Parts",
     "PermissionDeniedError",
     "Priority",
     "ProtocolError",

@@ -101,7 +101,7 @@ async def _found(call: Call[T], lookup: Lookup) -> list[Any]:
     """What the look-up shows of the thing. It is a call of its own, under the guard of the first."""
     engine = call.engine
     request = encode(engine.rules, "GET", lookup.path, params=lookup.params, new_key=str)
-    decoded = partial(decode_page, engine.profile)
+    decoded = partial(decode_page, engine.profile, paging=engine.profile.paging)
     look = Call(engine, request, call.policy, decoded, timeout=call.timeout, deadline=None, rank=call.permit.rank)
     page = await send(look)
     return [item for item in page.items if lookup.is_it(item)]

@@ -75,6 +75,7 @@ class LeavoError(Exception):
         idempotency_key.
     request_id: the server's name for the last request that it answered, for its support; None if it gave none.
     retry_at: when the server would be asked again, in seconds since the Unix epoch; None if it did not say.
+    resume_token: for a listing that it has ended, where to go on: pass it as `resume=`. All items before were given.
     """
 
     outcome: Outcome = "not sent"
@@ -83,6 +84,7 @@ class LeavoError(Exception):
     safe_to_retry: bool = True
     request_id: str | None = None
     retry_at: float | None = None
+    resume_token: str | None = None
     user_message: ClassVar[str] = "Something went wrong. Please try again later."
     """A sentence for end users, without detail."""
 

@@ -9,13 +9,14 @@ import ssl
 import sys
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypedDict, TypeVar, Unpack
 
 from leavo_async import _sender
 from leavo_async._call import Call, Engine
+from leavo_async._fetching import Fetched, Listing
 from leavo_async._io.abort import AbortSignal
 from leavo_async._io.aiohttp_transport import AiohttpTransport, proxy_of_environment
 from leavo_async._io.credentials import Credentials
@@ -26,14 +27,15 @@ from leavo_async._io.slots import Slots
 from leavo_async._io.transport import Transport
 from leavo_async._sansio.auth import Ask, Secret
 from leavo_async._sansio.decode import decode, decode_page
-from leavo_async._sansio.encode import Rules, checked_base_url, encode
+from leavo_async._sansio.encode import Rules, checked_base_url, checked_path, encode
 from leavo_async._sansio.idempotency import Honoured, checked_honoured
 from leavo_async._sansio.limits import Limit
 from leavo_async._sansio.messages import Request, Response
-from leavo_async._sansio.paging import Page
+from leavo_async._sansio.paging import Paging
 from leavo_async._sansio.priority import NORMAL, Priority, rank
 from leavo_async._sansio.profile import ApiProfile
 from leavo_async._sansio.records import Observer
+from leavo_async._sansio.resume import listing_id
 from leavo_async._sansio.retry import RetryPolicy
 from leavo_async._sansio.routes import fitting_limits
 from leavo_async._sansio.status import Status
@@ -59,6 +61,25 @@ class CallOptions(TypedDict, total=False):
     priority: Priority
     retry: RetryPolicy
     headers: Mapping[str, str]
+
+
+class ListOptions(CallOptions, total=False):
+    """What each listing may set for itself, beside the CallOptions.
+
+    page_size: items a request, default as many as the API allows. max_items: where to end at the latest.
+    concurrency: pages in hand at a time, in flight or waiting for the consumer; 1 fetches nothing ahead. By default as
+    many as the key's rate allows at the latency that is measured, at most 32, and 8 where there is no limit.
+    ordered: False gives each page as it comes. dedupe_by: the field, or a function of an item, by which an item that
+    was given already is left out; all its values are kept in memory, and None leaves nothing out. resume: the
+    `resume_token` of a listing with the same filters, to go on where that one has stopped.
+    """
+
+    page_size: int | None
+    concurrency: int | None
+    max_items: int | None
+    ordered: bool
+    dedupe_by: str | Callable[[Any], Hashable] | None
+    resume: str | None
 
 
 class SessionOptions(TypedDict, total=False):
@@ -204,23 +225,50 @@ class Session:
         path: str,
         *,
         params: Mapping[str, Any] | None = None,
+        paging: Paging | None = None,
         cast_to: Any = None,
         page_size: int | None = None,
+        concurrency: int | None = None,
         max_items: int | None = None,
+        ordered: bool = True,
+        dedupe_by: str | Callable[[Any], Hashable] | None = None,
+        resume: str | None = None,
         **options: Unpack[CallOptions],
     ) -> Pages[Any]:
-        """A listing, page by page as it is consumed.
+        """A listing, as an async iterable over pages that are fetched ahead.
 
-        cast_to: the type of one item. page_size: items a request, default as many as the API allows. max_items: where
-        to end at the latest. options hold for each page's call; one signal ends the whole listing.
+        params: filters, the same for every page. paging: how it is cut into pages, default as the profile says: Offset,
+        Cursor or Before. cast_to: the type of one item. The others are those of ListOptions; CallOptions hold for each
+        page's call, and one signal ends the whole listing.
         """
-        self._profile.paging.check(params or {})
-        decoded = partial(decode_page, self._profile, cast_to=cast_to)
+        paging = paging or self._profile.paging
+        filters = params or {}
+        paging.check(filters)
+        listing = Listing(
+            partial(self._page, paging, path, filters, cast_to, options),
+            paging,
+            f"GET {checked_path(path)}",
+            listing_id(paging, path, filters),
+            options.get("signal"),
+        )
+        return Pages(
+            listing,
+            page_size=page_size,
+            concurrency=concurrency,
+            max_items=max_items,
+            ordered=ordered,
+            dedupe_by=dedupe_by,
+            resume=resume,
+        )
 
-        async def fetch(place: dict[str, int]) -> Page:
-            return await _sender.send(self._call("GET", path, {**(params or {}), **place}, None, options, decoded))
-
-        return Pages(fetch, self._profile.paging, page_size=page_size, max_items=max_items)
+    async def _page(
+        self, paging: Paging, path: str, params: Mapping[str, Any], cast_to: Any, options: CallOptions, *at: Any
+    ) -> Fetched:
+        where, query = paging.address(path, params, *at)
+        decoded = partial(decode_page, self._profile, paging=paging, cast_to=cast_to)
+        call = self._call("GET", where, query, None, options, decoded)
+        page = await _sender.send(call)
+        return Fetched(page, call.engine.watch.loop.time() - call.started, call.gate.rate(call.request.groups))
 
     def status(self) -> Status:
         """What holds calls back at this moment: tokens, who waits, pauses, limits that were learned. It prints well."""

@@ -1026,7 +1026,7 @@ async def test_an_abort_between_pages_ends_a_listing_before_the_next_request() -
         async with LeavoClient(KEY, transport=transport, limits=()) as leavo:
 
             async def read(leavo: LeavoClient = leavo, seen: list[str] = seen) -> None:
-                async for lead in leavo.leads.list(page_size=2, signal=signal):  # noqa: B023
+                async for lead in leavo.leads.list(page_size=2, concurrency=1, signal=signal):  # noqa: B023
                     seen.append(lead.id)
                     if len(seen) == 3:
                         controller.abort(REASON)  # noqa: B023
@@ -1041,7 +1041,7 @@ async def test_an_abort_between_pages_ends_a_listing_before_the_next_request() -
 
 @on(VirtualLoop)
 async def test_an_abort_inside_of_a_page_ends_a_listing_at_once() -> None:
-    """Within two turns; the page that was asked for is lost."""
+    """After two turns the page that was asked for has ended, and a turn later the consumer, who waits for it, knows."""
     controller, transport, before = AbortController(), Crm(most=2), asyncio.all_tasks()
     async with LeavoClient(KEY, transport=transport, limits=()) as leavo:
         ending = Ending()
@@ -1053,7 +1053,7 @@ async def test_an_abort_inside_of_a_page_ends_a_listing_at_once() -> None:
 
         assert isinstance(ending.error, AbortedError)
         assert (ending.error.phase, ending.error.reason, ending.cancelling) == ("read", REASON, 0)
-        assert (ending.turn - start <= 2, len(transport.requests)) == (True, 3)
+        assert (ending.turn - start, len(transport.requests)) == (3, 3)
         assert is_left(leavo, controller.signal) == {}
         assert asyncio.all_tasks() <= before
 

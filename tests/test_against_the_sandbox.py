@@ -58,13 +58,14 @@ async def test_a_lead_lives_and_dies(dialect: str) -> None:
 
 @pytest.mark.parametrize("dialect", ["enveloped", "bare"])
 async def test_a_long_listing_is_whole_and_in_order(dialect: str) -> None:
-    """Over pages of a hundred, as the server gives them."""
+    """Over pages of a hundred; without a total, some are asked for that are not there, but no more than were read."""
     async with both(dialect=dialect) as (leavo, sandbox):
         sandbox.seed_leads(345)
         listed = [lead.id async for lead in leavo.leads.list()]
 
     assert listed == [lead["id"] for lead in sandbox.leads]
-    assert sandbox.ledger.count("GET") == (4 if dialect == "enveloped" else 5)
+    requests = sandbox.ledger.count("GET")
+    assert requests == 4 if dialect == "enveloped" else 5 <= requests <= 5 + 4
 
 
 async def test_the_servers_words_come_with_its_errors() -> None:

@@ -478,7 +478,7 @@ FAKE: dict[str, tuple[Make, int]] = {
     "a create that is looked up": (fake_look_up, 8),
     "a call with a refused key": (fake_new_key, 5),
     "a call that waits at the gate": (fake_gate, 2),
-    "a listing": (fake_listing, 11),
+    "a listing": (fake_listing, 5),
     "an import": (fake_import, 2),
 }
 
@@ -598,7 +598,7 @@ REAL: dict[str, tuple[Make, int]] = {
     "a DELETE": (real_delete, 5),
     "a create that is looked up": (real_look_up, 5),
     "a call that waits at the gate": (real_gate, 2),
-    "a listing": (real_listing, 5),
+    "a listing": (real_listing, 3),
     "an import": (real_import, 2),
 }
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterable, Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -8,7 +10,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leavo_async import ConfigError, LeavoClient, Request, Response, ResponseValidationError
+from leavo_async import (
+    AbortController,
+    AbortedError,
+    ClosedError,
+    ConfigError,
+    ConnectError,
+    Lead,
+    LeavoClient,
+    Pages,
+    RateLimit,
+    Request,
+    Response,
+    ResponseValidationError,
+    RetryPolicy,
+    Session,
+)
+from leavo_async._io.progress import Progress
+from leavo_async._sansio.paging import Cursor, Offset, Parts
+from leavo_async.apis.leavo import LEAVO
 from leavo_async.testing import FakeTransport, VirtualTimeLoop, reply, virtual_time
 
 
@@ -101,9 +121,9 @@ async def test_a_listing_that_knows_its_end_costs_no_request_too_many() -> None:
 
 @virtual_time
 async def test_nothing_is_fetched_before_it_is_asked_for() -> None:
-    """Nor after the consumer has stopped."""
+    """Nor after the consumer has stopped; with concurrency=1 nothing is fetched ahead."""
     transport = server(1000, enveloped=True)
-    pages = client(transport).leads.list(page_size=10)
+    pages = client(transport).leads.list(page_size=10, concurrency=1)
     assert len(transport.requests) == 0
 
     async for _ in pages:
@@ -115,9 +135,503 @@ async def test_nothing_is_fetched_before_it_is_asked_for() -> None:
 
 
 @virtual_time
-async def test_a_page_size_out_of_range_is_refused_before_anything_is_sent() -> None:
-    """The reference says 1 to 100."""
+async def test_settings_that_cannot_work_are_refused_before_anything_is_sent() -> None:
+    """The reference says 1 to 100 for a page."""
     leavo: Any = client(server(1, enveloped=True))
-    for wrong in ({"page_size": 0}, {"page_size": 101}, {"max_items": -1}):
+    for wrong in (
+        {"page_size": 0}, {"page_size": 101}, {"max_items": -1}, {"max_items": True}, {"concurrency": 0},
+        {"concurrency": 1.5}, {"resume": "x"}, {"dedupe_by": 3},
+    ):  # fmt: skip
         with pytest.raises(ConfigError):
             leavo.leads.list(**wrong)
+
+
+# Ahead of the consumer
+
+
+class Crm:
+    """A transport with a listing, whose pages take some time; it counts what is in flight and what was cancelled."""
+
+    def __init__(
+        self, count: int, *, seconds: float | Callable[[int], float] = 1.0, fails: dict[int, Any] | None = None,
+        tells: bool = True,
+    ) -> None:  # fmt: skip
+        self.count, self.fails, self.tells = count, fails or {}, tells
+        self.seconds = seconds if callable(seconds) else lambda _: seconds
+        self.asked: list[int] = []
+        self.came: list[int] = []
+        self.in_flight = self.most = self.cancelled = 0
+
+    def sign(self, headers: Mapping[str, str]) -> None: ...
+
+    async def aclose(self) -> None: ...
+
+    async def send(self, request: Request, progress: Progress) -> Response:
+        query = {name: values[0] for name, values in parse_qs(urlsplit(request.url).query).items()}
+        offset, limit = int(query["offset"]), int(query["limit"])
+        self.asked.append(offset)
+        self.in_flight += 1
+        self.most = max(self.most, self.in_flight)
+        try:
+            await asyncio.sleep(self.seconds(offset))
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        finally:
+            self.in_flight -= 1
+        if failure := self.fails.get(offset):
+            if failure != "once":
+                raise failure
+            del self.fails[offset]
+            return reply(503)
+        self.came.append(offset)
+        data = [{"id": str(n)} for n in range(offset, min(self.count, offset + limit))]
+        return reply(200, {"data": data, "pagination": {"total": self.count}} if self.tells else data)
+
+
+def ids(count: int, first: int = 0) -> list[str]:
+    return [str(n) for n in range(first, first + count)]
+
+
+def leads(crm: Crm, **options: Any) -> Pages[Lead]:
+    leavo = LeavoClient("made-up-key-1", transport=crm, limits=(), retry=RetryPolicy(max_attempts=2, first_delay=0.1))
+    return leavo.leads.list(**{"page_size": 10, **options})
+
+
+async def seen(pages: AsyncIterable[Lead]) -> list[str]:
+    return [lead.id async for lead in pages]
+
+
+async def into(found: list[str], pages: AsyncIterable[Lead]) -> None:
+    async for lead in pages:
+        found.append(lead.id)
+
+
+@virtual_time
+async def test_pages_are_fetched_ahead_and_given_in_order() -> None:
+    """Four at a time: the first alone, then 19 in five rounds."""
+    crm, began = Crm(200), asyncio.get_running_loop().time()
+
+    assert await seen(leads(crm, concurrency=4)) == ids(200)
+    assert (crm.most, len(crm.asked)) == (4, 20)
+    assert asyncio.get_running_loop().time() - began == pytest.approx(6, abs=0.01)
+
+
+@virtual_time
+async def test_in_whatever_order_pages_come_they_are_given_in_theirs() -> None:
+    """The last of a round comes first; without order, each is given as it comes."""
+    for ordered in (True, False):
+        crm = Crm(90, seconds=lambda offset: 1 - offset / 100)
+        found = await seen(leads(crm, concurrency=8, ordered=ordered))
+        assert crm.came != sorted(crm.came)
+        by_page = [str(n) for offset in crm.came for n in range(offset, offset + 10)]
+        assert found == (ids(90) if ordered else by_page)
+
+
+@virtual_time
+async def test_a_slow_consumer_holds_no_more_pages_than_it_was_allowed() -> None:
+    """In flight, waiting, and in its hands together; it begins no page that it has no room for."""
+    for concurrency in (1, 2, 5):
+        crm, given = Crm(300, seconds=0.1), 0
+        async for _ in leads(crm, concurrency=concurrency):
+            given += 1
+            if given % 10 == 1:
+                await asyncio.sleep(5)
+                assert len(crm.asked) == min(30, (given - 1) // 10 + concurrency)
+        assert given == 300
+
+
+@virtual_time
+async def test_without_a_total_no_more_is_asked_for_than_pages_were_read() -> None:
+    """Of 45 items in pages of 10 there are five; of the three asked for ahead two were needed to see the end."""
+    crm = Crm(45, tells=False)
+
+    assert await seen(leads(crm, concurrency=8)) == ids(45)
+    assert len(crm.asked) <= 6 + 4
+
+
+@virtual_time
+async def test_by_default_as_many_pages_are_in_hand_as_rate_and_latency_ask_for() -> None:
+    """At ten a second and 0.3 s each, three are under way; 1.5 times as many are asked for, and one is given."""
+    crm, began = Crm(2000, seconds=0.3), asyncio.get_running_loop().time()
+    leavo = LeavoClient("made-up-key-2", transport=crm, limits=[RateLimit(600)])
+    found = await seen(leavo.leads.list(page_size=10))
+
+    assert found == ids(2000)
+    assert asyncio.get_running_loop().time() - began <= 22
+    assert 3 <= crm.most <= 6
+
+
+# The end of an iteration
+
+
+async def stop_by_break(pages: Pages[Lead]) -> None:
+    async for _ in pages:
+        break
+
+
+async def stop_by_error(pages: Pages[Lead]) -> None:
+    with suppress(ZeroDivisionError):
+        async for _ in pages:
+            raise ZeroDivisionError
+
+
+async def stop_by_return(pages: Pages[Lead]) -> None:
+    async def first() -> Lead:
+        async for lead in pages:
+            return lead
+        raise AssertionError
+
+    await first()
+
+
+async def stop_by_closing(pages: Pages[Lead]) -> None:
+    run = aiter(pages)
+    await anext(run)
+    await run.aclose()  # type: ignore[attr-defined]
+
+
+async def stop_by_forgetting(pages: Pages[Lead]) -> None:
+    run = aiter(pages)
+    await anext(run)
+    del run
+
+
+async def stop_pages(pages: Pages[Lead]) -> None:
+    async for _ in pages.pages():
+        break
+
+
+STOPS = [stop_by_break, stop_by_error, stop_by_return, stop_by_closing, stop_by_forgetting, stop_pages]
+
+
+@pytest.mark.parametrize("stop", STOPS)
+def test_whoever_stops_iterating_stops_the_fetching(stop: Callable[[Pages[Lead]], Awaitable[None]]) -> None:
+    """Within two turns of the loop, without `aclosing`; nothing more is asked for, and no task is left."""
+
+    @virtual_time
+    async def run() -> None:
+        crm = Crm(1000, seconds=lambda offset: 0.1 if offset == 0 else 60)
+        await stop(leads(crm, concurrency=5))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+        assert (crm.in_flight, len(asyncio.all_tasks())) == (0, 1)
+        await asyncio.sleep(100)
+        assert len(crm.asked) <= 5
+
+    run()
+
+
+@virtual_time
+async def test_a_consumer_that_is_cancelled_stops_the_fetching() -> None:
+    """Where it waits for a page, and where it is busy with one."""
+    for seconds, busy in ((60.0, False), (0.1, True)):
+        crm = Crm(1000, seconds=lambda offset, seconds=seconds: 0.1 if offset == 0 else seconds)  # type: ignore[misc]
+
+        async def consume(crm: Crm = crm, busy: bool = busy) -> None:
+            async for _ in leads(crm, concurrency=5):
+                await asyncio.sleep(1000 if busy else 0)
+
+        task = asyncio.create_task(consume())
+        await asyncio.sleep(1)
+        asked = len(crm.asked)
+        task.cancel()
+        await asyncio.wait([task])
+        await asyncio.sleep(0)
+        assert (task.cancelled(), crm.in_flight, len(asyncio.all_tasks())) == (True, 0, 1)
+        await asyncio.sleep(100)
+        assert len(crm.asked) == asked
+
+
+@virtual_time
+async def test_a_consumer_may_be_cancelled_in_any_turn_of_the_loop() -> None:
+    """However far the pages are by then: no task, slot or page in flight is left, and the session works on."""
+    crm = Crm(60, seconds=0, fails={20: "once"})
+    leavo = LeavoClient("made-up-key-1", transport=crm, limits=(), retry=RetryPolicy(first_delay=0.001))
+    for turns in range(90):
+        task = asyncio.create_task(seen(leavo.leads.list(page_size=10, concurrency=4)))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        await asyncio.sleep(0)
+        assert (crm.in_flight, len(asyncio.all_tasks()), leavo.status().in_flight) == (0, 1, 0)
+    assert not task.cancelled()
+    assert await seen(leavo.leads.list()) == ids(60)
+
+
+@virtual_time
+async def test_an_abort_ends_all_pages_in_flight() -> None:
+    """Within two turns; what waits for the consumer is not given any more, and can be had by the token."""
+    crm, controller = Crm(1000, seconds=lambda offset: 0.1 if offset < 20 else 60), AbortController()
+    pages = leads(crm, concurrency=5, signal=controller.signal)
+    found: list[str] = []
+
+    async def consume() -> None:
+        async for lead in pages:
+            found.append(lead.id)
+            await asyncio.sleep(0.1)
+
+    task = asyncio.create_task(consume())
+    await asyncio.sleep(1)
+    controller.abort("enough")
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert crm.in_flight == 0
+    with pytest.raises(AbortedError) as caught:
+        await task
+
+    assert found == ids(10)
+    crm.seconds = lambda _: 0.1
+    assert await seen(leads(crm, resume=caught.value.resume_token)) == ids(990, 10)
+
+
+@virtual_time
+async def test_a_task_that_somebody_else_cancels_does_not_keep_the_consumer_waiting() -> None:
+    """Such as a framework that goes through all tasks."""
+    crm = Crm(100, seconds=lambda offset: 0.1 if offset == 0 else 60)
+    task = asyncio.create_task(seen(leads(crm, concurrency=3)))
+    await asyncio.sleep(1)
+    for other in asyncio.all_tasks() - {task, asyncio.current_task()}:
+        other.cancel()
+    await asyncio.wait([task], timeout=1)
+
+    assert task.cancelled()
+
+
+@virtual_time
+async def test_each_iteration_is_a_fresh_one() -> None:
+    """Also two at a time; and two consumers may share one."""
+    crm = Crm(40)
+    pages = leads(crm)
+    assert await asyncio.gather(seen(pages), seen(pages)) == [ids(40), ids(40)]
+
+    shared = aiter(pages)
+    parts = await asyncio.gather(seen(shared), seen(shared), seen(shared))
+    assert sorted((name for part in parts for name in part), key=int) == ids(40)
+
+
+@virtual_time
+async def test_after_its_end_an_iteration_stays_at_its_end() -> None:
+    """And so after an error."""
+    for crm in (Crm(15), Crm(15, fails={10: ConnectError("down")})):
+        run = aiter(leads(crm))
+        with suppress(ConnectError):
+            assert len(await seen(run)) == 15
+        assert await seen(run) == []
+
+
+# A page that fails
+
+
+@virtual_time
+async def test_a_page_that_failed_once_is_asked_for_again_in_its_place() -> None:
+    """The others go on meanwhile."""
+    crm = Crm(60, fails={20: "once"})
+
+    assert await seen(leads(crm, concurrency=4)) == ids(60)
+    assert crm.asked.count(20) == 2
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+def test_a_page_that_fails_for_good_ends_the_listing_behind_all_before_it(ordered: bool) -> None:
+    """The error tells where to go on; nothing before is missing, and with order nothing comes twice."""
+
+    @virtual_time
+    async def run() -> None:
+        crm = Crm(100, seconds=lambda offset: 5 if offset == 20 else 1, fails={30: ConnectError("down")})
+        pages, found = leads(crm, concurrency=6, ordered=ordered), list[str]()
+        with pytest.raises(ConnectError) as caught:
+            await into(found, pages)
+        assert set(found) >= set(ids(30))
+        assert caught.value.resume_token == pages.resume_token
+        assert "from item 30 on" in str(caught.value)
+        assert (crm.in_flight, len(asyncio.all_tasks())) == (0, 1)
+
+        crm.fails.clear()
+        rest = await seen(leads(crm, resume=caught.value.resume_token))
+        assert rest == ids(70, 30)
+        if ordered:
+            assert found == ids(30)
+
+    run()
+
+
+@virtual_time
+async def test_a_list_that_cannot_be_collected_whole_begins_anew() -> None:
+    """Nothing of it was given, so that is where the token leads."""
+    crm = Crm(100, fails={50: ConnectError("down")})
+    pages = leads(crm)
+    with pytest.raises(ConnectError) as caught:
+        await pages.collect()
+
+    crm.fails.clear()
+    assert caught.value.resume_token == pages.resume_token
+    assert await seen(leads(crm, resume=pages.resume_token)) == ids(100)
+
+
+@virtual_time
+async def test_a_session_that_is_closed_ends_its_listings() -> None:
+    """With the error that says so."""
+    crm = Crm(100, seconds=lambda offset: 0.1 if offset == 0 else 60)
+    async with LeavoClient("made-up-key-1", transport=crm, limits=()) as leavo:
+        task = asyncio.create_task(seen(leavo.leads.list(page_size=10)))
+        await asyncio.sleep(1)
+    with pytest.raises(ClosedError):
+        await task
+    assert crm.in_flight == 0
+
+
+# Where to go on
+
+
+@virtual_time
+async def test_the_token_names_the_first_item_that_was_not_given() -> None:
+    """At each item; None at the end."""
+    for stop in range(25):
+        pages = leads(Crm(25), concurrency=3)
+        assert pages.resume_token is not None
+        found = []
+        async for lead in pages:
+            found.append(lead.id)
+            if len(found) == stop:
+                break
+        if stop and stop < 25:
+            found += await seen(leads(Crm(25), resume=pages.resume_token))
+        assert found == ids(25)
+    assert pages.resume_token is not None
+    await pages.collect()
+    assert pages.resume_token is None
+
+
+@virtual_time
+async def test_a_listing_may_be_read_in_pieces() -> None:
+    """max_items ends it early, and the token goes on."""
+    token, found = None, []
+    for piece in (7, 10, 100):
+        pages = leads(Crm(45), max_items=piece, resume=token)
+        found += await seen(pages)
+        token = pages.resume_token
+    assert (found, token) == (ids(45), None)
+
+
+@virtual_time
+async def test_without_order_the_token_names_the_first_that_is_missing() -> None:
+    """What came behind it comes again."""
+    crm = Crm(60, seconds=lambda offset: 50 if offset == 10 else 1)
+    pages, found = leads(crm, concurrency=4, ordered=False), list[str]()
+    async for lead in pages:
+        found.append(lead.id)
+        if len(found) == 25:
+            break
+    crm.seconds = lambda _: 1
+    rest = await seen(leads(crm, resume=pages.resume_token))
+
+    assert (found[:10], found[10] != "10", rest) == (ids(10), True, ids(50, 10))
+
+
+@virtual_time
+async def test_a_token_of_other_filters_is_refused() -> None:
+    """It would go on somewhere in the middle of something else."""
+    pages = leads(Crm(45), search="ana", max_items=5)
+    await pages.collect()
+    with pytest.raises(ConfigError, match="another listing"):
+        leads(Crm(45), search="bea", resume=pages.resume_token)
+
+
+# Twice the same
+
+
+def shifting() -> FakeTransport:
+    """A lead is made in front of the others after each page, so that the last of a page comes again on the next."""
+    pages = [["0", "1", "2"], ["2", "3", "4"], ["4", "5"], []]
+    return FakeTransport(*[reply(200, [{"id": name} for name in page]) for page in pages])
+
+
+@virtual_time
+async def test_what_comes_again_can_be_left_out() -> None:
+    """By a field or by a function; max_items counts what is given."""
+    for key in ("id", lambda lead: lead.id):
+        for most in (None, 4):
+            pages = client(shifting()).leads.list(page_size=3, concurrency=1, dedupe_by=key, max_items=most)
+            assert await seen(pages) == ids(most or 6)
+
+
+@virtual_time
+async def test_a_field_that_no_item_has_is_an_error() -> None:
+    """All items would have the same nothing there, and all but one would be left out."""
+    with pytest.raises(ConfigError, match="dedupe_by='uid': an item has no such field"):
+        await client(shifting()).leads.list(dedupe_by="uid").collect()
+
+
+@virtual_time
+async def test_what_has_no_name_is_not_left_out() -> None:
+    """None is no name."""
+    transport = FakeTransport(reply(200, [{"id": None}, {"id": None}, {"id": 1}]), reply(200, []))
+    session = Session(LEAVO, "made-up-key-1", transport=transport, limits=())
+
+    assert [{"id": None}, {"id": None}, {"id": 1}] == await session.pages("/x", dedupe_by="id").collect()
+
+
+# Other styles
+
+
+@virtual_time
+async def test_a_cursor_listing_is_one_page_ahead() -> None:
+    """While the consumer works; never more, however many are allowed."""
+
+    def answer(request: Request) -> Response:
+        number = len(transport.requests)
+        return reply(200, {"data": [number], "paging": {"next_cursor": f"c{number}", "has_more": number < 9}})
+
+    transport = FakeTransport(answer, seconds=1)
+    session = Session(LEAVO, "made-up-key-1", transport=transport, limits=())
+    began = asyncio.get_running_loop().time()
+    found = []
+    async for item in session.pages("/x", params={"q": "a"}, paging=Cursor(100), concurrency=8):
+        found.append(item)
+        await asyncio.sleep(1)
+        assert len(transport.requests) <= item + 1
+
+    assert found == list(range(1, 10))
+    assert asyncio.get_running_loop().time() - began == pytest.approx(10, abs=0.01)
+    assert "q=a&limit=100&cursor=c8" in transport.requests[-1].url
+
+
+@virtual_time
+async def test_pages_in_the_path_have_a_grand_total() -> None:
+    """As /properties/{offset}/{count}, with {"Count": …, "Data": […]}."""
+
+    def answer(request: Request) -> Response:
+        *_, offset, count = request.path.split("/")
+        data = [{"OID": n} for n in range(int(offset), min(35, int(offset) + int(count)))]
+        return reply(200, {"Count": 35, "Data": data})
+
+    transport = FakeTransport(answer, seconds=1)
+    session = Session(LEAVO, "made-up-key-1", transport=transport, limits=())
+    paging = Offset(1000, in_path=True, parts=Parts("Data", total="Count"))
+    pages = session.pages("/properties", params={"branch": 1}, paging=paging, page_size=10)
+
+    assert [{"OID": n} for n in range(35)] == await pages.collect()
+    assert ["/properties/0/10", "/properties/10/10", "/properties/20/10", "/properties/30/10"] == [
+        request.path for request in transport.requests
+    ]
+    assert all(request.url.endswith("?branch=1") for request in transport.requests)
+    assert pages.total == 35
+
+
+@virtual_time
+async def test_errors_of_the_paging_say_which_listing_it_was() -> None:
+    """And hold no cursor."""
+    data = {"data": [1], "paging": {"next_cursor": "secret-cursor", "has_more": True}}
+    session = Session(LEAVO, "made-up-key-1", transport=FakeTransport(reply(200, data)), limits=())
+    with pytest.raises(ResponseValidationError, match="GET /x: the page that follows was there already") as caught:
+        await session.pages("/x", paging=Cursor(100)).collect()
+    assert "secret-cursor" not in str(caught.value)
+
+
+def test_pages_tell_what_they_are() -> None:
+    """In a notebook cell."""
+    pages = client(server(1, enveloped=True)).leads.list(page_size=7)
+    assert repr(pages) == "<Pages of GET /backend/leads, 7 a page>"

@@ -10,11 +10,12 @@ from leavo_async.session import Session, SessionOptions
 
 PUBLIC = """
     APIError AbortController AbortSignal AbortedError ApiProfile AttemptRecord AuthenticationError BadRequestError
-    CallOptions ClosedError ConfigError ConflictError ConnectError ConnectTimeoutError DailyCap DeadlineError Gate
-    Headers IdempotencyMismatchError Lead LeavoClient LeavoError NewLead NotFoundError OutcomeUnknownError Pages
-    PermissionDeniedError Priority ProtocolError QuotaExhaustedError RateLimit RateLimitError ReadError ReadTimeoutError
-    Repeat Request Response ResponseTooLargeError ResponseValidationError RetryPolicy Route Secret ServerError Session
-    Status TLSError TransportError UNSET UnprocessableError
+    Before CallOptions ClosedError ConfigError ConflictError ConnectError ConnectTimeoutError Cursor DailyCap
+    DeadlineError Gate Headers IdempotencyMismatchError Lead LeavoClient LeavoError ListOptions NewLead NotFoundError
+    Offset OutcomeUnknownError Pages Paging Parts PermissionDeniedError Priority ProtocolError QuotaExhaustedError
+    RateLimit RateLimitError ReadError ReadTimeoutError Repeat Request Response ResponseTooLargeError
+    ResponseValidationError RetryPolicy Route Secret ServerError Session Status TLSError TransportError UNSET
+    UnprocessableError
 """
 
 

@@ -165,6 +165,11 @@ class Gate:
             scopes = self._scopes[permit.groups]
             return max(self.held(), scopes.delay(1 + self._ahead(permit, scopes)))
 
+    def rate(self, groups: tuple[str, ...] = ()) -> float:
+        """Permits a second that calls in these groups may have in the long run, as it is now; inf without a limit."""
+        with self._lock:
+            return min((bucket.status().rate for bucket in self._scopes[groups].buckets), default=math.inf)
+
     def is_fresh(self) -> bool:
         """Whether it equals a new one: nobody waits, nothing is used, held or learned."""
         with self._lock:

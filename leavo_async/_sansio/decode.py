@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Annotated, Any, Generic, NotRequired, TypeVar
 
@@ -11,7 +11,7 @@ from pydantic_core import ValidationError, from_json
 from typing_extensions import TypedDict  # typing's own is not enough for pydantic before Python 3.12
 
 from leavo_async._sansio.messages import Request, Response
-from leavo_async._sansio.paging import Page
+from leavo_async._sansio.paging import Page, Paging, Parts
 from leavo_async._sansio.profile import ApiProfile
 from leavo_async._sansio.read import api_error
 from leavo_async._sansio.validation import kinds_of
@@ -22,15 +22,9 @@ _NOT_JSON = object()
 _LIMITS = "no NaN or Infinity, 200 levels, 4,300 digits"
 
 
-class _Pagination(TypedDict):
-    total: NotRequired[int | None]
-    has_more: NotRequired[bool | None]
-
-
 class _Envelope(TypedDict, Generic[T]):
     data: T
     success: NotRequired[bool]
-    pagination: NotRequired[_Pagination | None]
 
 
 def decode(profile: ApiProfile, request: Request, response: Response, cast_to: Any = None) -> Any:
@@ -52,13 +46,29 @@ def decode(profile: ApiProfile, request: Request, response: Response, cast_to: A
     return value
 
 
-def decode_page(profile: ApiProfile, request: Request, response: Response, cast_to: Any = None) -> Page:
-    """One page of a listing: a bare array, or one under `data` with or without `pagination`."""
-    found = _validated(_validator(list[Any] if cast_to is None else list[cast_to]), profile, request, response)
+def decode_page(profile: ApiProfile, request: Request, response: Response, paging: Paging, cast_to: Any = None) -> Page:
+    """One page of a listing: a bare array, or an object that has it and says where the rest is, as `paging` knows.
+
+    Errors as in `decode`.
+    """
+    parts = paging.parts
+    found = _validated(_page_validator(parts, cast_to), profile, request, response)
     if isinstance(found, list):
         return Page(found)
-    pagination = found.get("pagination") or {}
-    return Page(found["data"], pagination.get("total"), pagination.get("has_more"))
+    following, is_named = _part(found, parts.next)
+    return Page(
+        found[parts.items],
+        total=_part(found, parts.total)[0],
+        has_more=_part(found, parts.has_more)[0],
+        next=(following or "") if is_named else None,
+    )
+
+
+def _part(found: Mapping[str, Any], path: str) -> tuple[Any, bool]:
+    """What stands at this path, None if nothing does; and whether it is named at all."""
+    outer, _, name = path.rpartition(".")
+    place = found.get(outer) if outer else found
+    return (None, False) if not place or name not in place else (place[name], True)
 
 
 # Making a validator costs a thousand times more than using it.
@@ -70,6 +80,31 @@ def _validator(cast_to: Any) -> Callable[[bytes], Any]:
     return pydantic.TypeAdapter[Any](either).validator.validate_json
 
 
+@lru_cache(maxsize=256)
+def _page_validator(parts: Parts, cast_to: Any) -> Callable[[bytes], Any]:
+    items: Any = list[Any] if cast_to is None else list[cast_to]
+    either: Any = Annotated[_page_type(parts, items) | items, pydantic.Field(union_mode="left_to_right")]
+    return pydantic.TypeAdapter[Any](either).validator.validate_json
+
+
+def _page_type(parts: Parts, items: Any) -> Any:
+    """The type of an answer with its parts where they belong, at most one level down."""
+    count = Annotated[int, pydantic.Field(ge=0)]
+    cursor = Annotated[str, pydantic.Field(coerce_numbers_to_str=True)]
+    levels: dict[str, dict[str, Any]] = {"": {parts.items: items, "success": NotRequired[bool]}}
+    for path, kind in ((parts.total, count), (parts.has_more, bool), (parts.next, cursor)):
+        outer, _, name = path.rpartition(".")
+        if name:
+            levels.setdefault(outer, {})[name] = NotRequired[kind | None]
+    top = levels.pop("")
+    return _typed_dict({**top, **{name: NotRequired[_typed_dict(inner) | None] for name, inner in levels.items()}})
+
+
+def _typed_dict(fields: dict[str, Any]) -> Any:
+    make: Any = TypedDict  # with fields that are known at run time alone
+    return make("Body", fields)
+
+
 def _validated(validate: Callable[[bytes], Any], profile: ApiProfile, request: Request, response: Response) -> Any:
     body = _text(response.body)
     if b"NaN" in body or b"Infinity" in body:  # rarely, and then perhaps inside a text
@@ -79,7 +114,7 @@ def _validated(validate: Callable[[bytes], Any], profile: ApiProfile, request: R
     except ValidationError as error:
         problems = kinds_of(error)
     else:
-        if not _is_envelope(found) or found.get("success") is not False:
+        if not _reports_failure(found):
             return found
         problems = ("success: false",)
     raise _wrong_shape(profile, request, response, problems)

@@ -1,12 +1,18 @@
-"""How a listing is cut into pages."""
+"""How a listing is cut into pages: by number, by cursor, or by moment."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
-from leavo_async.errors import ConfigError
+from leavo_async.errors import ConfigError, ResponseValidationError
+
+Place = int | str | None
+"""Where a page begins: the number of its first item, a cursor, a moment; None for the beginning of a chain."""
+
+Params = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,47 +21,192 @@ class Page:
 
     total: items in the whole listing; None if the server does not say.
     has_more: whether another page follows; None if the server does not say.
+    next: the cursor or moment of the page that follows, "" if it is named and empty; None if the server does not say.
     """
 
     items: Sequence[Any]
     total: int | None = None
     has_more: bool | None = None
+    next: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Offset:
-    """Pages by `limit` and `offset` in the query.
+class Parts:
+    """Where an answer has the parts of a page: "a.b" is b inside of a; "" means that it has none."""
 
-    max_size: items that a page may have at most.
+    items: str = "data"
+    total: str = ""
+    has_more: str = ""
+    next: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Bookmark:
+    """Where a listing can be taken up again.
+
+    skip: how many items of that page were given already.
+    seen: identities of items of the page before, which a server may show again.
+    """
+
+    place: Place = None
+    skip: int = 0
+    seen: tuple[str, ...] = ()
+
+    def after(self, count: int) -> Bookmark:
+        """The one so many items further on."""
+        if isinstance(self.place, int):
+            return Bookmark(self.place + count)
+        return replace(self, skip=self.skip + count)
+
+    def or_earlier(self, other: Bookmark | None) -> Bookmark:
+        """The other one if it is known to be earlier: places other than numbers have no order."""
+        here, there = self.place, other and other.place
+        return other if other and isinstance(here, int) and isinstance(there, int) and there < here else self
+
+
+@dataclass(frozen=True, slots=True)
+class Paging:
+    """What all styles have.
+
+    max_size: items that a page may have at most. limit: the parameter that asks for so many. parts: of an answer.
     """
 
     max_size: int
     limit: str = "limit"
-    offset: str = "offset"
+    parts: Parts = Parts()
 
     def size(self, asked: int | None) -> int:
         """Items to ask for on each page; ConfigError if `asked` is not in 1 to max_size."""
         if asked is None:
             return self.max_size
-        if not 1 <= asked <= self.max_size:
+        if type(asked) is not int or not 1 <= asked <= self.max_size:
             raise ConfigError(f"page_size={asked}: expected 1 to {self.max_size}")
         return asked
 
-    def check(self, params: Mapping[str, Any]) -> None:
+    def check(self, params: Params) -> None:
         """Refuse filters that name the place of a page: that is ours to say."""
-        if not {self.limit, self.offset}.isdisjoint(params):
-            raise ConfigError(f"params: {self.limit} and {self.offset} are set by page_size= and by the paging itself")
+        if taken := sorted(self.names().intersection(params)):
+            raise ConfigError(f"params: {' and '.join(taken)} set by page_size= and by the paging itself")
 
-    def params(self, offset: int, size: int) -> dict[str, int]:
-        """The query parameters of the page that starts at `offset`."""
-        return {self.limit: size, self.offset: offset}
+    def names(self) -> frozenset[str]:
+        """The parameters that the paging sets."""
+        return frozenset({self.limit})
 
-    def following(self, offset: int, page: Page) -> int | None:
-        """The offset of the page after `page`, which started at `offset`; None at the end.
+    def address(self, path: str, params: Params, place: Place, size: int) -> tuple[str, Params]:
+        """Path and parameters of the page that begins at this place."""
+        raise NotImplementedError
 
-        It goes on by the number of items received: a server may give fewer than asked, so a short page is not the end.
+
+@dataclass(frozen=True, slots=True)
+class Offset(Paging):
+    """Pages by the number of their first item, in the query or, as `…/{offset}/{count}`, at the end of the path.
+
+    Any page can be asked for at any time, so pages can be fetched at the same time.
+    """
+
+    offset: str = "offset"
+    in_path: bool = False
+    parts: Parts = Parts(total="pagination.total", has_more="pagination.has_more")
+
+    def names(self) -> frozenset[str]:
+        """The parameters that the paging sets."""
+        return frozenset() if self.in_path else frozenset({self.limit, self.offset})
+
+    def address(self, path: str, params: Params, place: Place, size: int) -> tuple[str, Params]:
+        """Path and parameters of the page that begins at this place."""
+        if self.in_path:
+            return f"{path.rstrip('/')}/{place}/{size}", params
+        return path, {**params, self.limit: size, self.offset: place}
+
+
+@dataclass(frozen=True, slots=True)
+class Chain(Paging):
+    """Pages of which each names the next one, so that only one can be asked for at a time. param: carries that name."""
+
+    param: str = "cursor"
+    parts: Parts = Parts(has_more="paging.has_more", next="paging.next_cursor")
+
+    def names(self) -> frozenset[str]:
+        """The parameters that the paging sets."""
+        return frozenset({self.limit, self.param})
+
+    def address(self, path: str, params: Params, place: Place, size: int) -> tuple[str, Params]:
+        """Path and parameters of the page that begins at this place."""
+        here = {} if place is None else {self.param: place}
+        return path, {**params, self.limit: size, **here}
+
+    def fresh(self, at: Bookmark, page: Page) -> Sequence[Any]:
+        """The items of the page at this bookmark that the page before has not shown."""
+        return page.items
+
+    def following(self, at: Bookmark, page: Page, size: int) -> Bookmark | None:
+        """Where the next page is, after this one of at most `size` items; None at the end.
+
+        Raises ResponseValidationError if that cannot be told.
         """
-        reached = offset + len(page.items)
-        if not page.items or page.has_more is False or (page.total is not None and reached >= page.total):
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor(Chain):
+    """Pages by an opaque cursor, which each answer names for the next one."""
+
+    def following(self, at: Bookmark, page: Page, size: int) -> Bookmark | None:
+        """Where the next page is; None at the end. Raises ResponseValidationError if that cannot be told."""
+        if page.has_more is False or page.next == "":
             return None
-        return reached
+        if page.next is None:
+            said = (
+                "that there is more, and no cursor" if page.has_more else "neither a cursor nor whether there is more"
+            )
+            raise ResponseValidationError(f"the answer names {said}")
+        return Bookmark(page.next)
+
+
+@dataclass(frozen=True, slots=True)
+class Before(Chain):
+    """Pages back in time: each asks for what is older than the oldest of the page before.
+
+    Whether "older" includes that moment differs from server to server, so what is shown again is left out.
+
+    moment, identity: the fields of an item with its time and with its name. An answer that does not name the oldest
+    moment has it among its items.
+    """
+
+    param: str = "before"
+    moment: str = "timestamp"
+    identity: str = "id"
+    parts: Parts = Parts(has_more="pagination.has_more", next="pagination.oldest_timestamp")
+
+    def fresh(self, at: Bookmark, page: Page) -> Sequence[Any]:
+        """The items of the page at this bookmark that the page before has not shown."""
+        if not at.seen:
+            return page.items
+        seen = frozenset(at.seen)
+        return [item for item in page.items if str(field_of(item, self.identity)) not in seen]
+
+    def following(self, at: Bookmark, page: Page, size: int) -> Bookmark | None:
+        """Where the next page is; None at the end. Raises ResponseValidationError if that cannot be told."""
+        if page.has_more is False or not page.items:
+            return None
+        if not self.fresh(at, page):
+            if not page.has_more and len(page.items) < size:
+                return None
+            raise ResponseValidationError(
+                f"a whole page has the {self.moment} that the last one ended with: ask for a larger page_size"
+            )
+        moments = filter(None, (_text(field_of(item, self.moment)) for item in page.items))
+        oldest = page.next or min(moments, default=None)
+        if oldest is None:
+            raise ResponseValidationError(f"the answer says that there is more, and has no {self.moment} to go on from")
+        names = (field_of(item, self.identity) for item in page.items)
+        return Bookmark(oldest, seen=tuple(str(name) for name in names if name is not None))
+
+
+def field_of(item: Any, name: str) -> Any:
+    """What an item has under this name, be it a model or plain JSON; None if it has none."""
+    return item.get(name) if isinstance(item, Mapping) else getattr(item, name, None)
+
+
+def _text(moment: Any) -> str:
+    return moment.isoformat() if isinstance(moment, datetime) else "" if moment is None else str(moment)

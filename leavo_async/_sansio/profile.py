@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from leavo_async._sansio.auth import Bearer
 from leavo_async._sansio.idempotency import Honoured
 from leavo_async._sansio.limits import Limit
-from leavo_async._sansio.paging import Offset
+from leavo_async._sansio.paging import Paging
 from leavo_async._sansio.routes import Route
 
 
@@ -18,6 +18,7 @@ class ApiProfile:
     base_url: scheme and host, without a path.
     key_variable: the environment variable that holds the key.
     limits: what each key may send, and what groups of routes may on top of it; () if the API has no limit.
+    paging: how its listings are cut into pages, where a call does not say otherwise.
     routes: the routes that have something of their own; a call is the first of them that fits.
     honoured: what the server does with idempotency keys.
     key_lasts: seconds for which it keeps what it did for a key.
@@ -33,7 +34,7 @@ class ApiProfile:
     key_variable: str
     auth: Bearer
     limits: tuple[Limit, ...]
-    paging: Offset
+    paging: Paging
     routes: tuple[Route, ...] = ()
     honoured: Honoured = "unknown"
     # A day, as most who publish it: https://docs.stripe.com/api/idempotent_requests

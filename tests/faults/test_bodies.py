@@ -317,7 +317,7 @@ def item_pages(*steps: Step) -> Wire:
 
 
 async def read_into(found: list[Any], one: Trial) -> None:
-    async for item in one.session.pages("/items", page_size=3):
+    async for item in one.session.pages("/items", page_size=3, concurrency=1):
         found.append(item["id"])
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from datetime import UTC
 from itertools import pairwise
 
 import pytest
 
-from leavo_async import DailyCap, RateLimit
+from leavo_async import DailyCap, Gate, RateLimit
 from leavo_async._io.line import Line
 from leavo_async._io.permit import ExhaustedError, HeldError, LateError, Permit
 from leavo_async._io.slots import Slots
@@ -534,3 +535,12 @@ async def test_a_change_of_limits_holds_for_those_who_wait(requests: int, second
     await waiting
 
     assert asyncio.get_running_loop().time() - start == pytest.approx(seconds, rel=0.01)
+
+
+def test_the_rate_is_that_of_the_tightest_limit() -> None:
+    """Of those that hold for the call."""
+    both = Gate([RateLimit(600), RateLimit(60, group="messages")], clock=lambda: 0.0)
+
+    assert both.rate() == pytest.approx(RateLimit(600).rate)
+    assert both.rate(("messages",)) == pytest.approx(RateLimit(60).rate)
+    assert Gate().rate() == math.inf

@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 
 from leavo_async import APIError, Lead, LeavoError, ProtocolError, Request, Response, ResponseValidationError
 from leavo_async._sansio.decode import decode, decode_page
+from leavo_async._sansio.paging import Before, Cursor, Offset, Page, Paging, Parts
 from leavo_async.apis.leavo import LEAVO
 from leavo_async.testing import reply
 
+OFFSET = Offset(100)
 GET = Request("GET", "/leads", "https://api.example.com/leads", {})
 LEAD = {
     "id": "1",
@@ -110,19 +112,65 @@ def test_a_word_deep_in_the_data_is_no_failure() -> None:
 
 def test_a_page_tells_what_it_knows() -> None:
     """Total and has_more where the dialect has them, else None."""
+    pagination = {"total": 9, "has_more": True}
     enveloped = decode_page(
-        LEAVO, GET, reply(200, {"success": True, "data": [LEAD], "pagination": {"total": 9, "has_more": True}}), Lead
+        LEAVO, GET, reply(200, {"success": True, "data": [LEAD], "pagination": pagination}), OFFSET, Lead
     )
-    bare = decode_page(LEAVO, GET, reply(200, [LEAD, LEAD]), Lead)
+    bare = decode_page(LEAVO, GET, reply(200, [LEAD, LEAD]), OFFSET, Lead)
 
     assert (len(enveloped.items), enveloped.total, enveloped.has_more) == (1, 9, True)
     assert (len(bare.items), bare.total, bare.has_more) == (2, None, None)
 
 
+BY_PATH = Offset(1000, in_path=True, parts=Parts("Data", total="Count"))
+
+
+@pytest.mark.parametrize(
+    ("paging", "data", "page"),
+    [
+        (BY_PATH, {"Count": 7, "Data": [1]}, Page([1], total=7)),
+        (BY_PATH, {"Data": []}, Page([])),
+        (Cursor(100), {"data": [1], "paging": {"next_cursor": "abc", "has_more": True}}, Page([1], None, True, "abc")),
+        (Cursor(100), {"data": [1], "paging": {"next_cursor": None, "has_more": False}}, Page([1], None, False, "")),
+        (Cursor(100), {"data": [1], "paging": {"next_cursor": 17}}, Page([1], None, None, "17")),
+        (Cursor(100), {"data": [1], "paging": {}}, Page([1])),
+        (Cursor(100), {"data": [1], "paging": None}, Page([1])),
+        (Before(50), {"data": [1], "pagination": {"oldest_timestamp": "2026"}}, Page([1], None, None, "2026")),
+        (Offset(100, parts=Parts("rows", "n")), {"rows": [1], "n": 3, "success": True}, Page([1], total=3)),
+    ],
+)
+def test_the_parts_of_a_page_are_where_the_api_has_them(paging: Paging, data: Any, page: Page) -> None:
+    """A cursor that is named and empty is an end; one that is not named at all is none."""
+    assert page == decode_page(LEAVO, GET, reply(200, data), paging)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"data": [1], "pagination": {"total": -1}},
+        {"data": [1], "pagination": {"total": "many"}},
+        {"data": [1], "pagination": {"has_more": "perhaps"}},
+        {"data": [1], "pagination": [1]},
+        {"data": {"1": 1}},
+        {"Data": [1]},
+    ],
+)
+def test_what_a_page_says_of_the_rest_is_checked(data: Any) -> None:
+    """A listing goes by it."""
+    with pytest.raises(ResponseValidationError):
+        decode_page(LEAVO, GET, reply(200, data), OFFSET)
+
+
+def test_a_page_that_reports_a_failure_is_one() -> None:
+    """Also if it has items."""
+    with pytest.raises(APIError):
+        decode_page(LEAVO, GET, reply(200, {"success": False, "data": [1]}), OFFSET)
+
+
 def test_an_answer_without_a_list_is_not_the_end_of_a_listing() -> None:
     """Null is not taken for "no leads"."""
     with pytest.raises(ResponseValidationError):
-        decode_page(LEAVO, GET, reply(200, {"success": True, "data": None}), Lead)
+        decode_page(LEAVO, GET, reply(200, {"success": True, "data": None}), OFFSET, Lead)
 
 
 @pytest.mark.parametrize(
@@ -146,7 +194,7 @@ def test_decoding_raises_nothing_but_our_errors(cast_to: Any, body: bytes) -> No
     """Whatever the bytes."""
     try:
         decode(LEAVO, GET, Response(200, reply().headers, body), cast_to)
-        decode_page(LEAVO, GET, Response(200, reply().headers, body), cast_to)
+        decode_page(LEAVO, GET, Response(200, reply().headers, body), OFFSET, cast_to)
     except LeavoError:
         pass
 

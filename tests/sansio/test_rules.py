@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from leavo_async import ConfigError, Headers, ProtocolError, RateLimit, ResponseTooLargeError
 from leavo_async._sansio.auth import Bearer, Secret, checked_key
-from leavo_async._sansio.paging import Offset, Page
 from leavo_async._sansio.text import printable
 from leavo_async._sansio.unpack import unpack
 
@@ -46,30 +45,6 @@ def test_a_limit_that_cannot_be_is_refused(settings) -> None:
 def test_even_a_tiny_limit_has_a_rate(requests: int) -> None:
     """One request an hour is a limit like any other."""
     assert RateLimit(requests, 3600).rate > 0
-
-
-@pytest.mark.parametrize(
-    ("page", "following"),
-    [
-        (Page(["a"] * 20), 120),
-        (Page(["a"] * 3), 103),
-        (Page([]), None),
-        (Page(["a"] * 20, has_more=False), None),
-        (Page(["a"] * 20, total=120), None),
-        (Page(["a"] * 20, total=121), 120),
-        (Page(["a"] * 3, total=500, has_more=True), 103),
-    ],
-)
-def test_a_listing_ends_where_the_server_says(page: Page, following: int | None) -> None:
-    """A short page is no end: the server may give fewer than asked."""
-    assert following == Offset(max_size=100).following(100, page)
-
-
-@pytest.mark.parametrize("size", [0, -1, 101])
-def test_a_page_size_the_api_does_not_have_is_refused(size: int) -> None:
-    """Nobody knows whether a server clamps it or fails."""
-    with pytest.raises(ConfigError, match="page_size"):
-        Offset(max_size=100).size(size)
 
 
 @pytest.mark.parametrize(

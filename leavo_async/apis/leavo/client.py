@@ -14,7 +14,7 @@ from leavo_async.apis.leavo.models import Lead, LeadChanges, NewLead
 from leavo_async.apis.leavo.profile import LEAVO
 from leavo_async.errors import ConfigError
 from leavo_async.pagination import Pages
-from leavo_async.session import CallOptions, Session, SessionOptions
+from leavo_async.session import CallOptions, ListOptions, Session, SessionOptions
 
 _LEADS = "/backend/leads"
 
@@ -53,20 +53,15 @@ class LeadsResource:
         search: str | None = None,
         status_id: str | None = None,
         tag_ids: Sequence[str] | None = None,
-        page_size: int | None = None,
-        max_items: int | None = None,
-        **options: Unpack[CallOptions],
+        **options: Unpack[ListOptions],
     ) -> Pages[Lead]:
-        """The leads that fit, as an async iterable over pages fetched one after the other.
+        """The leads that fit, as an async iterable over pages that are fetched ahead.
 
         search: part of a name, e-mail address or phone number. page_size: 1 to 100, default 100.
-        max_items: where to end at the latest.
         """
         tags = None if tag_ids is None else ",".join(tag_ids)
         params = {"search": search, "status_id": status_id, "tag_ids": tags}
-        return self._session.pages(
-            _LEADS, params=params, cast_to=Lead, page_size=page_size, max_items=max_items, **options
-        )
+        return self._session.pages(_LEADS, params=params, cast_to=Lead, **options)
 
     async def get(self, lead_id: str, **options: Unpack[CallOptions]) -> Lead:
         """The lead; NotFoundError if there is none.

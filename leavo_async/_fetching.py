@@ -1,0 +1,240 @@
+"""The pages of one iteration of a listing: fetched by tasks of its own, as many at a time as are wanted."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from operator import length_hint
+from typing import Any, NamedTuple
+
+from leavo_async._io.abort import AbortSignal
+from leavo_async._sansio.paging import Bookmark, Page, Paging, Place
+from leavo_async._sansio.plan import Span, fitting_concurrency, plan_of, ready
+from leavo_async._sansio.resume import token_of
+from leavo_async.errors import LeavoError, ResponseValidationError
+
+# How much of the measured latency the latest page changes.
+_SMOOTHING = 0.25
+
+
+class Fetched(NamedTuple):
+    """A page, the seconds that its last attempt took, and the requests a second that the key allows at this moment."""
+
+    page: Page
+    seconds: float
+    rate: float
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Which listing it is, and how to get a page of it.
+
+    fetch: the page at a place, of so many items at most. what: for messages. id: for resume tokens.
+    """
+
+    fetch: Callable[[Place, int], Awaitable[Fetched]]
+    paging: Paging
+    what: str
+    id: str
+    signal: AbortSignal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a listing is to be read; see Pages."""
+
+    page_size: int
+    concurrency: int | None
+    max_items: int | None
+    ordered: bool
+    key: Callable[[Any], Hashable] | None
+    begin: Bookmark
+
+
+class Fetching:
+    """The pages of one iteration: in flight, waiting for the consumer, and the one that it has."""
+
+    def __init__(self, listing: Listing, manner: Manner, most: int | None) -> None:
+        self._listing = listing
+        self._manner = manner
+        # With duplicates left out nobody knows how many must be asked for.
+        self.plan = plan_of(listing.paging, manner.page_size, most if manner.key is None else None, manner.begin)
+        self._left = sys.maxsize if most is None else most
+        self._met: set[Hashable] = set()
+        self._tasks: dict[asyncio.Task[None], Span] = {}
+        self._news = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._is_stopped = False
+        self._seconds: float | None = None
+        self._concurrency = manner.concurrency or 2
+        # The page that is given.
+        self.rest: Iterator[Any] = iter(())
+        self._page: Span | None = None
+        self._marks: Sequence[int] = range(1)  # how many of its items are done with, after so many were given
+        self._stopped_at: Bookmark | None = None
+
+    @property
+    def token(self) -> str | None:
+        """For the first item that was not given yet; None at the end."""
+        at = self._stopped_at if self._is_stopped else self._bookmark()
+        return None if at is None else token_of(at, self._listing.id)
+
+    async def turn(self) -> bool:
+        """Turn to the next page; False if there is none. Raises the error that ended the listing."""
+        self._loop = asyncio.get_running_loop()
+        try:
+            if not self._is_stopped and await self._turned():
+                return True
+        except BaseException as error:
+            self.stop()
+            if isinstance(error, LeavoError):
+                error.resume_token = self.token
+            raise
+        finally:
+            if self._is_stopped:
+                await self.aclose()
+        return False
+
+    def stop(self) -> None:
+        """Ask for nothing more, and cancel what is in flight."""
+        if not self._is_stopped:
+            self._stopped_at = self._bookmark()
+            self._is_stopped = True
+            self.rest = iter(())
+            self.plan.spans.clear()
+            for task in self._tasks:
+                task.cancel()
+            self._news.set()
+
+    async def aclose(self) -> None:
+        """Stop, and wait until what was in flight has ended."""
+        self.stop()
+        if any(not task.done() for task in self._tasks):
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def abandon(self) -> None:
+        """Stop, in whatever thread: nobody iterates any more."""
+        if not self._tasks or self._loop is _running_loop():
+            self.stop()
+        elif self._loop is not None:
+            with suppress(RuntimeError):  # it has been closed
+                self._loop.call_soon_threadsafe(self.stop)
+
+    async def _turned(self) -> bool:
+        self._page, self._marks = None, range(1)
+        while True:
+            self._pump()
+            span = ready(self.plan.spans, ordered=self._manner.ordered)
+            if span is not None and span.error is not None:
+                raise span.error
+            if self._listing.signal is not None and self._listing.signal.aborted:
+                raise self._listing.signal.error(f"{self._listing.what}: ")
+            if span is not None:
+                if self._opened(span):
+                    return True
+            elif self.plan.is_over() or not self._left:
+                self.stop()
+                return False
+            else:
+                self._news.clear()
+                await self._news.wait()
+
+    def _opened(self, span: Span) -> bool:
+        """Whether this page has something to give."""
+        kept, self._marks = self._new_ones(span.items or ())
+        self.plan.spans.remove(span)
+        self._left -= len(kept)
+        self._page, self.rest = span, iter(kept)
+        self._pump()  # in a chain only now, when nothing else waits
+        return bool(kept)
+
+    def _new_ones(self, items: Sequence[Any]) -> tuple[Sequence[Any], Sequence[int]]:
+        """The items not met before, and after how many items of the page each stands."""
+        key = self._manner.key
+        if key is None:
+            return items, range(len(items) + 1)
+        kept: list[Any] = []
+        marks = [0]
+        for number, item in enumerate(items, 1):
+            name = key(item)
+            if name not in self._met and len(kept) < self._left:
+                kept.append(item)
+                marks.append(number)
+                if name is not None:
+                    self._met.add(name)
+        if len(kept) < self._left:
+            marks[-1] = len(items)
+        return kept, marks
+
+    def _bookmark(self) -> Bookmark | None:
+        behind = self.plan.bookmark()
+        done = self._marks[len(self._marks) - 1 - length_hint(self.rest)]
+        if self._page is None or done == len(self._page.items or ()):
+            return behind
+        # Without order, something before this page may still be missing.
+        return self._page.at.after(done).or_earlier(behind)
+
+    def _pump(self) -> None:
+        """Ask for as many pages as may be in hand."""
+        while not self._is_stopped and self._left and self._in_hand() < self._concurrency:
+            span = self.plan.ask()
+            if span is None:
+                return
+            task = asyncio.create_task(self._fetch(span))
+            self._tasks[task] = span
+            task.add_done_callback(self._ended)
+
+    def _in_hand(self) -> int:
+        return sum(span.is_asked for span in self.plan.spans) + (self._page is not None)
+
+    async def _fetch(self, span: Span) -> None:
+        try:
+            size = min(span.size, self._manner.page_size)
+            fetched = await self._listing.fetch(span.at.place, size)
+            if not (self._is_stopped or span.is_void):
+                self._received(span, fetched)
+        except Exception as error:  # noqa: BLE001  # raised when it is its turn
+            if not (self._is_stopped or span.is_void):
+                self.plan.failed(span, _told(error, span))
+        self._settle()
+
+    def _received(self, span: Span, fetched: Fetched) -> None:
+        if self._manner.concurrency is None:
+            before = fetched.seconds if self._seconds is None else self._seconds
+            self._seconds = before + _SMOOTHING * (fetched.seconds - before)
+            self._concurrency = max(2, fitting_concurrency(fetched.rate, self._seconds))
+        try:
+            self.plan.received(span, fetched.page)
+        except ResponseValidationError as error:
+            error.args = (f"{self._listing.what}: {error}",)
+            raise
+
+    def _settle(self) -> None:
+        """After a page has come or failed: others may be wanted now, or not any more."""
+        for task, span in self._tasks.items():
+            if span.is_void:
+                task.cancel()
+        self._pump()
+        self._news.set()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        span = self._tasks.pop(task)
+        if task.cancelled() and not (self._is_stopped or span.is_void):
+            # By somebody else, who goes through all tasks: whoever waits for the page must not wait for ever.
+            self.plan.failed(span, asyncio.CancelledError())
+            self._settle()
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    with suppress(RuntimeError):
+        return asyncio.get_running_loop()
+    return None
+
+
+def _told(error: Exception, span: Span) -> Exception:
+    if isinstance(error, LeavoError) and span.at.place and isinstance(span.at.place, int):
+        error.args = (f"{error} (the page from item {span.at.place} on)",)
+    return error

@@ -1,0 +1,475 @@
+"""Which page is asked for next: for every style, size, page size, concurrency and order in which answers come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from leavo_async import ConfigError, ResponseValidationError
+from leavo_async._sansio.paging import Before, Bookmark, Cursor, Offset, Page, Paging
+from leavo_async._sansio.plan import Plan, Span, fitting_concurrency, plan_of, ready
+from leavo_async._sansio.resume import bookmark_of, listing_id, token_of
+
+
+@dataclass
+class Server:
+    """A listing of numbered items. gives: the most of a page, whatever is asked for. tells: what it says of the end."""
+
+    count: int
+    gives: int = 1000
+    tells: str = "nothing"
+    requests: int = 0
+
+    def items(self, start: int, size: int) -> list[dict[str, object]]:
+        return [item(n) for n in range(start, min(self.count, start + min(size, self.gives)))]
+
+    def numbered(self, span: Span) -> Page:
+        found = self.items(span.start, span.size)
+        reached = span.start + len(found)
+        return Page(
+            found,
+            total=self.count if self.tells == "total" else None,
+            has_more=reached < self.count if self.tells == "has_more" else None,
+        )
+
+    def chained(self, span: Span) -> Page:
+        start = 0 if span.at.place is None else int(str(span.at.place).removeprefix("after "))
+        found = self.items(start, span.size)
+        reached = start + len(found)
+        has_more = reached < self.count
+        return Page(found, has_more=has_more if self.tells == "has_more" else None, next=f"after {reached}" * has_more)
+
+    def older(self, span: Span) -> Page:
+        """Back from the newest, that of number 0; a moment is a text that is greater the newer it is."""
+        start = 0 if span.at.place is None else 1000 - int(str(span.at.place))
+        found = self.items(start + (self.tells == "exclusive" and span.at.place is not None), span.size)[::-1]
+        reached = start + len(found)
+        oldest = None if not found or self.tells == "nothing" else str(found[0]["timestamp"])
+        return Page(found, has_more=reached < self.count if self.tells == "has_more" else None, next=oldest)
+
+    def page(self, paging: Paging, span: Span) -> Page:
+        self.requests += 1
+        if isinstance(paging, Offset):
+            return self.numbered(span)
+        return self.chained(span) if isinstance(paging, Cursor) else self.older(span)
+
+
+def item(number: int) -> dict[str, object]:
+    return {"id": str(number), "timestamp": f"{1000 - number:04}"}
+
+
+@dataclass
+class Reader:
+    """What reads by a plan: at most `concurrency` pages in hand, which come in any order."""
+
+    plan: Plan
+    server: Server
+    paging: Paging
+    concurrency: int
+    random: Random
+    ordered: bool = True
+    found: list[str] = field(default_factory=list)
+    in_flight: list[Span] = field(default_factory=list)
+    most: int = 0
+
+    def run(self, pages: int = 10_000) -> list[str]:
+        while not self.plan.is_over() and pages:
+            self.ask()
+            while (span := ready(self.plan.spans, ordered=self.ordered)) and pages:
+                self.give(span)
+                pages -= bool(span.items)
+            if not self.plan.is_over() and pages:
+                self.ask()
+                self.come()
+        return self.found
+
+    def ask(self) -> None:
+        while sum(span.is_asked for span in self.plan.spans) < self.concurrency and (span := self.plan.ask()):
+            self.in_flight.append(span)
+            self.most = max(self.most, len(self.in_flight))
+
+    def come(self) -> None:
+        assert self.in_flight, "nothing will ever come"
+        span = self.in_flight.pop(self.random.randrange(len(self.in_flight)))
+        page = self.server.page(self.paging, span)
+        if not span.is_void:
+            self.plan.received(span, page)
+
+    def give(self, span: Span) -> None:
+        self.plan.spans.remove(span)
+        self.found += [found["id"] for found in span.items or ()]
+
+
+START = Bookmark()
+
+
+def reader(
+    paging: Paging, server: Server, size: int, *, concurrency: int = 1, seed: int = 0, ordered: bool = True,
+    most: int | None = None, begin: Bookmark = START,
+) -> Reader:  # fmt: skip
+    return Reader(plan_of(paging, size, most, begin), server, paging, concurrency, Random(seed), ordered)
+
+
+def numbers(count: int) -> list[str]:
+    return [str(n) for n in range(count)]
+
+
+NUMBERED = Offset(1000)
+CHAINED = Cursor(1000)
+sizes = st.integers(0, 60)
+page_sizes = st.integers(1, 20)
+many = st.integers(1, 9)
+seeds = st.integers(0, 2**32)
+told = st.sampled_from(["nothing", "total", "has_more"])
+
+
+@given(count=sizes, size=page_sizes, gives=page_sizes, tells=told, concurrency=many, seed=seeds, most=st.none() | sizes)
+def test_numbered_pages_are_read_whole_once_and_in_order(
+    count: int, size: int, gives: int, tells: str, concurrency: int, seed: int, most: int | None
+) -> None:
+    """Also from a server that gives fewer than asked, and in whatever order the answers come."""
+    server = Server(count, gives, tells)
+    one = reader(NUMBERED, server, size, concurrency=concurrency, seed=seed, most=most)
+
+    assert numbers(count if most is None else min(count, most)) == one.run()
+    assert one.most <= concurrency
+    if most is None or most > count:
+        assert one.plan.bookmark() is None
+    elif most < count:
+        assert Bookmark(most) == one.plan.bookmark()
+
+
+@given(count=sizes, size=page_sizes, gives=page_sizes, tells=told, concurrency=many, seed=seeds)
+def test_without_order_the_items_are_the_same(
+    count: int, size: int, gives: int, tells: str, concurrency: int, seed: int
+) -> None:
+    """Each once; only the order is that of the answers."""
+    one = reader(NUMBERED, Server(count, gives, tells), size, concurrency=concurrency, seed=seed, ordered=False)
+
+    assert numbers(count) == sorted(one.run(), key=int)
+
+
+@given(count=sizes, size=page_sizes, gives=page_sizes, tells=told, concurrency=many, seed=seeds)
+def test_requests_too_many_are_no_more_than_the_pages_that_were_read(
+    count: int, size: int, gives: int, tells: str, concurrency: int, seed: int
+) -> None:
+    """Beside those of one after the other; and none at all if the server tells where the end is."""
+    server, plain = Server(count, gives, tells), Server(count, gives, tells)
+    one = reader(NUMBERED, server, size, concurrency=concurrency, seed=seed)
+    one.run()
+    made = server.requests + len(one.in_flight)
+    reader(NUMBERED, plain, size).run()
+    too_many = made - plain.requests
+
+    assert too_many <= min(count // min(size, gives), concurrency - 1)
+    if tells == "total":
+        assert 0 == too_many
+
+
+def test_as_many_are_asked_for_ahead_as_full_pages_have_come() -> None:
+    """1, 2, 4, 8: where nobody knows the end, trust grows with what was there."""
+    one = reader(NUMBERED, Server(10_000), 10, concurrency=8)
+    waves = []
+    for _ in range(5):
+        one.ask()
+        waves.append(len(one.in_flight))
+        for span in list(one.in_flight):
+            one.plan.received(span, one.server.page(NUMBERED, span))
+            one.in_flight.remove(span)
+        while span := ready(one.plan.spans, ordered=True):
+            one.give(span)
+
+    assert [1, 1, 2, 4, 8] == waves
+
+
+@pytest.mark.parametrize("tells", ["total", "has_more"])
+def test_three_hits_are_one_request(tells: str) -> None:
+    """The first page says that it is the last."""
+    server = Server(3, tells=tells)
+    reader(NUMBERED, server, 100, concurrency=8).run()
+
+    assert 1 == server.requests
+
+
+def test_with_a_total_all_the_rest_is_asked_for_at_once() -> None:
+    """As much of it as may be in hand."""
+    one = reader(NUMBERED, Server(1000, tells="total"), 100, concurrency=6)
+    one.ask()
+    assert 1 == len(one.in_flight)
+    one.come()
+    one.ask()
+    assert [100, 200, 300, 400, 500] == [span.start for span in one.in_flight]
+
+
+# Chains
+
+
+@given(
+    count=sizes, size=page_sizes, gives=page_sizes, tells=st.sampled_from(["nothing", "has_more"]),
+    most=st.none() | sizes, concurrency=many,
+)  # fmt: skip
+def test_pages_by_cursor_are_read_whole_once_and_in_order(
+    count: int, size: int, gives: int, tells: str, most: int | None, concurrency: int
+) -> None:
+    """One at a time, because only the one before knows where the next is."""
+    one = reader(CHAINED, Server(count, gives, tells), size, most=most, concurrency=concurrency)
+
+    assert numbers(count if most is None else min(count, most)) == one.run()
+    assert one.most <= 1
+
+
+@given(
+    count=sizes, size=st.integers(2, 20), gives=st.integers(2, 20), most=st.none() | sizes,
+    tells=st.sampled_from(["nothing", "inclusive", "exclusive"]),
+)  # fmt: skip
+def test_pages_back_in_time_are_read_whole_and_once(
+    count: int, size: int, gives: int, most: int | None, tells: str
+) -> None:
+    """Whether or not the server shows the oldest of a page again on the next one, or names its moment."""
+    one = reader(Before(1000), Server(count, gives, tells), size, most=most)
+    found = one.run()
+
+    if most is None:
+        assert set(numbers(count)) == set(found)
+    assert len(found) == len(set(found)) == min(count, count if most is None else most)
+
+
+# Taken up again
+
+
+@given(
+    count=sizes, size=page_sizes, gives=page_sizes, tells=told, concurrency=many, seed=seeds,
+    pages=st.integers(0, 8), done=st.integers(0, 20), paging=st.sampled_from([NUMBERED, CHAINED, Before(1000)]),
+)  # fmt: skip
+def test_a_listing_goes_on_where_it_was_left(
+    count: int, size: int, gives: int, tells: str, concurrency: int, seed: int, pages: int, done: int, paging: Paging
+) -> None:
+    """At any item, in any style; the token is all that is kept."""
+    if isinstance(paging, Before):
+        size, gives, tells = max(2, size), max(2, gives), "inclusive"
+    whole = reader(paging, Server(count, gives, tells), size).run()
+    one = reader(paging, Server(count, gives, tells), size, concurrency=concurrency, seed=seed)
+    before = list(one.run(pages))
+    mark = one.plan.bookmark()
+    if mark is None:
+        assert whole == before
+        return
+    one.ask()
+    while ready(one.plan.spans, ordered=True) is None:
+        one.come()
+        one.ask()
+    page = ready(one.plan.spans, ordered=True)
+    assert page is not None
+    one.give(page)
+    taken = min(done, len(page.items or ()))
+    given_ = one.found[: len(before) + taken]
+
+    token = token_of(page.at.after(taken), "listing")
+    rest = reader(paging, Server(count, gives, tells), size, begin=bookmark_of(token, "listing"))
+
+    assert whole == given_ + rest.run()
+
+
+def test_a_token_of_something_else_is_refused() -> None:
+    """Before anything is sent: of another listing, other filters, or no token at all."""
+    ours = listing_id(NUMBERED, "/leads", {"search": "ana", "status": None})
+    token = token_of(Bookmark("made-up", 3, ("a", "b")), ours)
+
+    assert Bookmark("made-up", 3, ("a", "b")) == bookmark_of(token, ours)
+    assert ours == listing_id(NUMBERED, "/leads", {"search": "ana"})
+    assert "ana" not in ours + token
+    for other in (
+        (CHAINED, "/leads", {"search": "ana"}),
+        (NUMBERED, "/leads", {}),
+        (NUMBERED, "/x", {"search": "ana"}),
+    ):
+        with pytest.raises(ConfigError, match="another listing"):
+            bookmark_of(token, listing_id(*other))
+    for wrong in ("", "x", "e30=", 3, None, token[:-8], token + "x", token_of(Bookmark(), "")[:12]):
+        with pytest.raises(ConfigError, match="resume"):
+            bookmark_of(wrong, ours)
+
+
+# What servers do
+
+
+def received(plan: Plan, *pages: Page) -> None:
+    for page in pages:
+        span = plan.ask()
+        assert span is not None
+        plan.received(span, page)
+        plan.spans.clear()
+
+
+PAGE = Page([item(1), item(2)])
+
+
+@pytest.mark.parametrize("cycle", [1, 2, 3, 5])
+def test_a_server_that_gives_the_same_pages_again_does_not_keep_us_for_ever(cycle: int) -> None:
+    """Whether it has one page, or several in turn."""
+    plan = plan_of(NUMBERED, 2, None, Bookmark())
+    pages = [Page([item(2 * number), item(2 * number + 1)]) for number in range(cycle)]
+
+    with pytest.raises(ResponseValidationError, match="the server ignores the offset"):
+        received(plan, *pages, *pages, *pages, *pages, *pages)
+
+
+def test_plain_numbers_may_come_again() -> None:
+    """Zeros are no names."""
+    received(plan_of(NUMBERED, 2, None, Bookmark()), *[Page([0, 0])] * 5)
+
+
+@pytest.mark.parametrize("cycle", [1, 2, 7])
+def test_a_cursor_that_was_there_already_is_an_error(cycle: int) -> None:
+    """The server leads in a circle."""
+    plan = plan_of(CHAINED, 2, None, Bookmark())
+    pages = [Page([item(number)], has_more=True, next=str(number % cycle)) for number in range(2 * cycle + 2)]
+
+    with pytest.raises(ResponseValidationError, match="in a circle"):
+        received(plan, *pages)
+
+
+@pytest.mark.parametrize(
+    ("paging", "page", "said"),
+    [
+        (NUMBERED, Page([], total=7), "the page at 0 is empty, and yet the server says there are 7 in all"),
+        (NUMBERED, Page([], has_more=True), "is empty, and yet the server says there are more"),
+        (CHAINED, Page([1], has_more=True), "the answer names that there is more, and no cursor"),
+        (CHAINED, Page([1]), "neither a cursor nor whether there is more"),
+        (Before(50), Page([{"id": 1}], has_more=True), "has no timestamp to go on from"),
+    ],
+)
+def test_an_answer_that_contradicts_itself_is_an_error(paging: Paging, page: Page, said: str) -> None:
+    """It is not the end: something would be missing, and nobody would know."""
+    with pytest.raises(ResponseValidationError, match=said):
+        received(plan_of(paging, 10, None, Bookmark()), page)
+
+
+def test_a_total_that_grows_is_followed() -> None:
+    """Leads are made while they are listed."""
+    server = Server(25, tells="total")
+    one = reader(NUMBERED, server, 10, concurrency=4)
+    one.ask()
+    one.come()
+    server.count = 47
+
+    assert numbers(47) == one.run()
+
+
+def test_a_total_that_shrinks_is_followed() -> None:
+    """What is not there any more is not missed, and the rest is."""
+    server = Server(95, tells="total")
+    one = reader(NUMBERED, server, 10, concurrency=9)
+    one.ask()
+    one.come()
+    one.ask()
+    server.count = 42
+
+    assert numbers(42) == one.run()
+    assert one.plan.bookmark() is None
+
+
+def test_more_than_was_asked_for_is_taken_once() -> None:
+    """From a server that ignores the limit, and gives 7 each time."""
+
+    class Seven(Server):
+        def numbered(self, span: Span) -> Page:
+            return super().numbered(Span(span.at, 7))
+
+    for tells in ("nothing", "total", "has_more"):
+        server = Seven(50, tells=tells)
+        assert numbers(50) == reader(NUMBERED, server, 3, concurrency=4).run()
+        assert server.requests <= 16
+
+
+def test_what_has_come_behind_an_empty_page_is_not_thrown_away() -> None:
+    """A server that hides some of its items may give empty pages in the middle."""
+    plan = plan_of(NUMBERED, 10, None, Bookmark())
+    one = Reader(plan, Server(1000), NUMBERED, 8, Random(1))
+    for _ in range(4):
+        one.ask()
+        one.come()
+        while span := ready(plan.spans, ordered=True):
+            one.give(span)
+    one.ask()
+    first, *_, last = [span for span in plan.spans if span.items is None]
+    plan.received(last, one.server.numbered(last))
+    plan.received(first, Page([]))
+
+    assert last in plan.spans
+
+
+# A page that never comes
+
+
+def test_what_is_behind_a_page_that_failed_is_not_wanted_any_more() -> None:
+    """And what is before it still is, gaps included."""
+    one = reader(NUMBERED, Server(100, tells="total"), 10, concurrency=5)
+    one.ask()
+    one.come()
+    one.ask()
+    first, second, third, fourth = one.in_flight
+    error = ResponseValidationError("broken")
+    one.plan.failed(third, error)
+    assert fourth.is_void
+    one.plan.received(first, Page([item(n) for n in range(10, 14)], total=100))
+    one.in_flight = [second]
+    one.run(4)
+
+    assert numbers(30) == one.found
+    assert (third, error) == (ready(one.plan.spans, ordered=True), third.error)
+    assert Bookmark(20 + 10 * 1) == one.plan.bookmark()
+
+
+# How many at a time
+
+
+@pytest.mark.parametrize(
+    ("rate", "seconds", "pages"),
+    [(10, 0.3, 6), (100 / 60, 0.3, 2), (1000, 0.5, 32), (float("inf"), 5, 8), (0.001, 0.001, 2), (3, 0.3, 3)],
+)
+def test_pages_in_hand_follow_from_rate_and_latency(rate: float, seconds: float, pages: int) -> None:
+    """Little's law, half as many more for latencies that vary, and the one that the consumer has."""
+    assert pages == fitting_concurrency(rate, seconds)
+
+
+# Where a page is asked for
+
+
+@pytest.mark.parametrize(
+    ("paging", "place", "path", "params"),
+    [
+        (Offset(100), 200, "/x", {"a": 1, "limit": 10, "offset": 200}),
+        (Offset(100, limit="count"), 0, "/x", {"a": 1, "count": 10, "offset": 0}),
+        (Offset(1000, in_path=True), 200, "/x/200/10", {"a": 1}),
+        (Cursor(100), None, "/x", {"a": 1, "limit": 10}),
+        (Cursor(100), "abc", "/x", {"a": 1, "limit": 10, "cursor": "abc"}),
+        (Before(50), "2025-01-01T00:00:00Z", "/x", {"a": 1, "limit": 10, "before": "2025-01-01T00:00:00Z"}),
+    ],
+)
+def test_each_style_has_its_address(
+    paging: Paging, place: int | str | None, path: str, params: dict[str, object]
+) -> None:
+    """Filters are on every page."""
+    assert (path, params) == paging.address("/x", {"a": 1}, place, 10)
+
+
+@pytest.mark.parametrize("paging", [Offset(100), Cursor(100), Before(100)])
+def test_filters_cannot_name_the_place(paging: Paging) -> None:
+    """That is ours to say."""
+    for name in paging.names():
+        with pytest.raises(ConfigError, match=name):
+            paging.check({name: 1})
+    paging.check({"search": "ana"})
+    Offset(1000, in_path=True).check({"limit": 1})
+
+
+@pytest.mark.parametrize("size", [0, -1, 101, True, 1.5, "10"])
+def test_a_page_size_the_api_does_not_have_is_refused(size: int) -> None:
+    """Nobody knows whether a server clamps it or fails."""
+    with pytest.raises(ConfigError, match="page_size"):
+        Offset(max_size=100).size(size)
