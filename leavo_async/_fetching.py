@@ -14,7 +14,7 @@ from leavo_async._io.abort import AbortSignal
 from leavo_async._sansio.paging import Bookmark, Page, Paging, Place
 from leavo_async._sansio.plan import Span, fitting_concurrency, plan_of, ready
 from leavo_async._sansio.resume import token_of
-from leavo_async.errors import LeavoError, ResponseValidationError
+from leavo_async.errors import DeadlineError, LeavoError, ResponseValidationError
 
 # How much of the measured latency the latest page changes.
 _SMOOTHING = 0.25
@@ -32,14 +32,16 @@ class Fetched(NamedTuple):
 class Listing:
     """Which listing it is, and how to get a page of it.
 
-    fetch: the page at a place, of so many items at most. what: for messages. id: for resume tokens.
+    fetch: the page at a place, of so many items at most, within so many seconds. what: for messages. id: for resume
+    tokens. deadline: seconds for one iteration, from its first page on; None for no limit.
     """
 
-    fetch: Callable[[Place, int], Awaitable[Fetched]]
+    fetch: Callable[[Place, int, float | None], Awaitable[Fetched]]
     paging: Paging
     what: str
     id: str
     signal: AbortSignal | None = None
+    deadline: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class Fetching:
         self._tasks: dict[asyncio.Task[None], Span] = {}
         self._news = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._until: float | None = None
         self._is_stopped = False
         self._seconds: float | None = None
         self._concurrency = manner.concurrency or 2
@@ -84,7 +87,8 @@ class Fetching:
 
     async def turn(self) -> bool:
         """Turn to the next page; False if there is none. Raises the error that ended the listing."""
-        self._loop = asyncio.get_running_loop()
+        if self._loop is None:
+            self._begin(asyncio.get_running_loop())
         try:
             if not self._is_stopped and await self._turned():
                 return True
@@ -122,6 +126,11 @@ class Fetching:
         elif self._loop is not None:
             with suppress(RuntimeError):  # it has been closed
                 self._loop.call_soon_threadsafe(self.stop)
+
+    def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        if self._listing.deadline is not None:
+            self._until = loop.time() + self._listing.deadline
 
     async def _turned(self) -> bool:
         self._page, self._marks = None, range(1)
@@ -193,13 +202,20 @@ class Fetching:
     async def _fetch(self, span: Span) -> None:
         try:
             size = min(span.size, self._manner.page_size)
-            fetched = await self._listing.fetch(span.at.place, size)
+            fetched = await self._listing.fetch(span.at.place, size, self._time_left())
             if not (self._is_stopped or span.is_void):
                 self._received(span, fetched)
         except Exception as error:  # noqa: BLE001  # raised when it is its turn
             if not (self._is_stopped or span.is_void):
                 self.plan.failed(span, _told(error, span))
         self._settle()
+
+    def _time_left(self) -> float | None:
+        if self._until is None or self._loop is None:
+            return None
+        if (left := self._until - self._loop.time()) > 0:
+            return left
+        raise DeadlineError(f"{self._listing.what}: the deadline of the listing has passed")
 
     def _received(self, span: Span, fetched: Fetched) -> None:
         if self._manner.concurrency is None:

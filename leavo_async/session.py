@@ -31,7 +31,7 @@ from leavo_async._sansio.encode import Rules, checked_base_url, checked_path, en
 from leavo_async._sansio.idempotency import Honoured, checked_honoured
 from leavo_async._sansio.limits import Limit
 from leavo_async._sansio.messages import Request, Response
-from leavo_async._sansio.paging import Paging
+from leavo_async._sansio.paging import Paging, Place
 from leavo_async._sansio.priority import NORMAL, Priority, rank
 from leavo_async._sansio.profile import ApiProfile
 from leavo_async._sansio.records import Observer
@@ -71,7 +71,8 @@ class ListOptions(CallOptions, total=False):
     many as the key's rate allows at the latency that is measured, at most 32, and 8 where there is no limit.
     ordered: False gives each page as it comes. dedupe_by: the field, or a function of an item, by which an item that
     was given already is left out; all its values are kept in memory, and None leaves nothing out. resume: the
-    `resume_token` of a listing with the same filters, to go on where that one has stopped.
+    `resume_token` of a listing with the same filters, to go on where that one has stopped. deadline, signal: for the
+    whole iteration.
     """
 
     page_size: int | None
@@ -114,7 +115,8 @@ class Session:
         changed without a restart.
     base_url: another place of the same API.
     timeout: seconds that one attempt may take, from permit to last byte.
-    deadline: seconds that a whole call may take, queue and waits included; None for no such limit.
+    deadline: seconds that a whole call may take, queue and waits included; None for no such limit. Of a listing it is
+        each page's.
     retry: a RetryPolicy, default RetryPolicy().
     limits: what the key may send, RateLimits and DailyCaps, default the profile's; () for no limit. All sessions of the
         process with the same key and base_url keep them together.
@@ -238,8 +240,8 @@ class Session:
         """A listing, as an async iterable over pages that are fetched ahead.
 
         params: filters, the same for every page. paging: how it is cut into pages, default as the profile says: Offset,
-        Cursor or Before. cast_to: the type of one item. The others are those of ListOptions; CallOptions hold for each
-        page's call, and one signal ends the whole listing.
+        Cursor or Before. cast_to: the type of one item. The others are those of ListOptions and CallOptions: a deadline
+        or a signal given here is that of the whole iteration, all else holds for each page's call.
         """
         paging = paging or self._profile.paging
         filters = params or {}
@@ -250,6 +252,7 @@ class Session:
             f"GET {checked_path(path)}",
             listing_id(paging, path, filters),
             options.get("signal"),
+            _deadline(options.get("deadline")),
         )
         return Pages(
             listing,
@@ -262,9 +265,19 @@ class Session:
         )
 
     async def _page(
-        self, paging: Paging, path: str, params: Mapping[str, Any], cast_to: Any, options: CallOptions, *at: Any
+        self,
+        paging: Paging,
+        path: str,
+        params: Mapping[str, Any],
+        cast_to: Any,
+        options: CallOptions,
+        place: Place,
+        size: int,
+        left: float | None,
     ) -> Fetched:
-        where, query = paging.address(path, params, *at)
+        where, query = paging.address(path, params, place, size)
+        if left is not None:
+            options = {**options, "deadline": left}
         decoded = partial(decode_page, self._profile, paging=paging, cast_to=cast_to)
         call = self._call("GET", where, query, None, options, decoded)
         page = await _sender.send(call)

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from random import Random
@@ -1059,14 +1059,36 @@ async def test_an_abort_inside_of_a_page_ends_a_listing_at_once() -> None:
 
 
 @virtual_time
-async def test_one_timeout_holds_for_all_pages_together() -> None:
-    """Where `deadline=` holds for each of them."""
+@pytest.mark.parametrize("options", [{"signal": AbortSignal.timeout}, {"deadline": float}])
+async def test_one_time_limit_holds_for_all_pages_together(options: dict[str, Callable[[float], Any]]) -> None:
+    """As a signal or as a deadline of the listing; the session's own deadline holds for each page."""
     transport = FakeTransport(lambda request: reply(200, [{"id": request.url}]), seconds=2)
-    async with LeavoClient(KEY, transport=transport, limits=()) as leavo:
+    async with LeavoClient(KEY, transport=transport, limits=(), deadline=5) as leavo:
+        one_by_one: Any = {"concurrency": 1, "max_items": 6, "page_size": 1}
+        start, limits = loop().time(), {name: make(5) for name, make in options.items()}
         with pytest.raises(DeadlineError):
-            await leavo.leads.list(signal=AbortSignal.timeout(5)).collect()
-        assert len(transport.requests) == 3
-        assert len(await leavo.leads.list(deadline=5, max_items=6).collect()) == 6
+            await leavo.leads.list(**one_by_one, **limits).collect()
+        assert (len(transport.requests), loop().time() - start) == (3, pytest.approx(5, abs=0.01))
+        assert len(await leavo.leads.list(**one_by_one).collect()) == 6
+        assert len(await leavo.leads.list(**one_by_one, deadline=None).collect()) == 6
+
+
+async def slowly(pages: AsyncIterable[object]) -> None:
+    async for _ in pages:
+        await asyncio.sleep(10)
+
+
+@virtual_time
+async def test_a_deadline_that_passes_while_the_consumer_works_lets_no_more_page_go_out() -> None:
+    """What has come is given; each iteration has the deadline for itself."""
+    transport = FakeTransport(lambda request: reply(200, [{"id": request.url}]), seconds=1)
+    async with LeavoClient(KEY, transport=transport, limits=()) as leavo:
+        pages = leavo.leads.list(page_size=1, concurrency=1, deadline=5)
+        for _ in range(2):
+            before = len(transport.requests)
+            with pytest.raises(DeadlineError, match="the deadline of the listing has passed"):
+                await slowly(pages)
+            assert len(transport.requests) == before + 1
 
 
 # Imports

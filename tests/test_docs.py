@@ -6,6 +6,7 @@ import ast
 import functools
 import inspect
 import re
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,23 @@ def test_the_error_tree_is_drawn_once() -> None:
     drawn = [line.strip() for line in str(errors.__doc__).splitlines() if "──" in line]
 
     assert [line for line in drawn if line not in (ROOT / "docs/reference/errors.md").read_text()] == []
+
+
+def test_the_timelines_of_the_pages_are_those_that_the_script_prints() -> None:
+    """They show what happens, not what is wished for."""
+    names = runpy.run_path(str(ROOT / "docs/explanation/pages_timeline.py"))
+
+    assert f"```\n{names['timelines']()}```" in (ROOT / "docs/explanation/pages.md").read_text()
+
+
+def test_the_page_on_listings_names_every_option() -> None:
+    """Of a listing, and of a call."""
+    page = (ROOT / "docs/how-to/read-long-listings.md").read_text()
+    named = {
+        name for row in re.findall(r"^\| (`[^|]+`) \|", page, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)
+    }
+
+    assert named == leavo_async.ListOptions.__annotations__.keys() - {"idempotency_key"}
 
 
 def test_the_settings_page_names_every_setting() -> None:
