@@ -14,9 +14,7 @@ import io
 import platform
 import socket
 import statistics
-import subprocess
 import sys
-import threading
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
@@ -24,6 +22,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
+from bars import Bar
+from peer import running_server, serve
 
 from leavo_async import AbortController, AbortedError, AbortSignal, RateLimit, RetryPolicy, Session
 from leavo_async.apis.leavo import LEAVO
@@ -82,32 +82,12 @@ class Stalling(asyncio.Protocol):
             self._transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{")
 
 
-async def serve() -> None:
-    """Print the port, then stall until standard input ends: with the benchmark, however that ends."""
-    loop = asyncio.get_running_loop()
-    over = asyncio.Event()
+def small_listener() -> socket.socket:
+    """Where a body of 8 MB does not fit into the buffers."""
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
     listener.bind(("127.0.0.1", 0))
-    await loop.create_server(Stalling, sock=listener, backlog=512)
-    threading.Thread(target=lambda: (sys.stdin.read(), loop.call_soon_threadsafe(over.set)), daemon=True).start()
-    print(listener.getsockname()[1], flush=True)
-    await over.wait()
-
-
-@contextmanager
-def running_server() -> Iterator[str]:
-    """The base URL of a server in another process."""
-    # In a session of its own, so that Ctrl-C reaches the benchmark alone; it ends when its standard input is closed.
-    with subprocess.Popen(
-        [sys.executable, __file__, "--role", "server"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as process:
-        assert process.stdout is not None
-        yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+    return listener
 
 
 @contextmanager
@@ -272,23 +252,6 @@ async def ended(
 # The report
 
 
-@dataclass(frozen=True)
-class Bar:
-    """One promise and what was found."""
-
-    what: str
-    most: float
-    found: float
-
-    @property
-    def is_held(self) -> bool:
-        return self.found <= self.most
-
-    def __str__(self) -> str:
-        words = "held" if self.is_held else "above it: FAIL"
-        return f"{self.what:<36}at most {self.most:>6,.2f}; {self.found:>6,.2f} is {words}"
-
-
 def line(place: Place, found: Found) -> str:
     """Median and p99 of both, the median of the ratios with quartiles, and the most turns of both."""
     cells = [number * 1e6 for costs in (found.bare, found.ours) for number in middle_and_most(costs)]
@@ -338,11 +301,11 @@ def main() -> int:
     """The exit code."""
     options = arguments()
     if options.role == "server":
-        asyncio.run(serve())
+        asyncio.run(serve(Stalling, small_listener()))
         return 0
     print(f"From an abort to the error, Python {platform.python_version()}, aiohttp {aiohttp.__version__},", end=" ")
     print(f"{options.rounds} rounds")
-    with running_server() as url, black_hole() as hole, asyncio.Runner(loop_factory=CountingLoop) as runner:
+    with running_server(__file__) as url, black_hole() as hole, asyncio.Runner(loop_factory=CountingLoop) as runner:
         bars = runner.run(report(url, hole, options.rounds))
     print("\nbars:", *bars, sep="\n")
     return 1 if options.check and not all(bar.is_held for bar in bars) else 0

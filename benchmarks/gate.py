@@ -26,6 +26,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from aiolimiter import AsyncLimiter
+from bars import Bar
 
 from leavo_async import RateLimit
 from leavo_async._io.gate import Gate
@@ -399,23 +400,6 @@ def uvloop_loops() -> tuple[Loop, Loop]:
 
 
 # The report
-
-
-@dataclass(frozen=True)
-class Bar:
-    """One promise and what was found."""
-
-    what: str
-    most: float
-    found: float
-
-    @property
-    def is_held(self) -> bool:
-        return self.found <= self.most
-
-    def __str__(self) -> str:
-        words = "held" if self.is_held else "above it: FAIL"
-        return f"{self.what:<44}at most {self.most:>8,.2f}; {self.found:>8,.2f} is {words}"
 
 
 def report(options: argparse.Namespace) -> list[Bar]:

@@ -18,15 +18,15 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
+from peer import running_server, serve
 
 from leavo_async import LeavoClient, RateLimit
 
@@ -89,31 +89,6 @@ class Answering(asyncio.Protocol):
         self._transport.write(self._HEAD + (b"Connection: close\r\n\r\n" if closing else b"\r\n") + LEAD)
         if closing:
             self._transport.close()
-
-
-async def serve() -> None:
-    """Print the port, then answer until standard input ends: with the benchmark, however that ends."""
-    loop = asyncio.get_running_loop()
-    over = asyncio.Event()
-    server = await loop.create_server(Answering, "127.0.0.1", 0, backlog=512)
-    threading.Thread(target=lambda: (sys.stdin.read(), loop.call_soon_threadsafe(over.set)), daemon=True).start()
-    print(server.sockets[0].getsockname()[1], flush=True)
-    await over.wait()
-
-
-@contextmanager
-def running_server() -> Iterator[str]:
-    """The base URL of a server in another process."""
-    # In a session of its own, so that Ctrl-C reaches the benchmark alone; it ends when its standard input is closed.
-    with subprocess.Popen(
-        [sys.executable, __file__, "--role", "server"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as process:
-        assert process.stdout is not None
-        yield f"http://127.0.0.1:{int(process.stdout.readline())}"
 
 
 # The clients
@@ -300,7 +275,7 @@ def report(options: argparse.Namespace) -> float:
     print(f"{CONCURRENCY} at a time, {options.rounds} rounds")
     print(f"{'':<24}{'plain aiohttp':>13}{'leavo_async':>13}{'ratio':>9}   quartiles")
     ids = Ids(unique=options.unique_ids)
-    with running_server() as url:
+    with running_server(__file__) as url:
         reads = asyncio.run(measure(PAIRS["reads"], url, rounds=options.rounds, ids=ids))
         print(time_line(PAIRS["reads"].label, reads))
         writes = asyncio.run(measure(PAIRS["writes"], url, rounds=max(2, options.rounds // 4), ids=ids))
@@ -348,7 +323,7 @@ def main() -> int:
     """The exit code."""
     options = arguments()
     if options.role == "server":
-        asyncio.run(serve())
+        asyncio.run(serve(Answering))
         return 0
     if options.role:
         ids = Ids(unique=options.unique_ids)

@@ -20,9 +20,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 
 import aiohttp
+from bars import Bar
 from peer import running_server, serve
 
 from leavo_async import Lead, LeavoClient, Pages, RateLimit
@@ -122,22 +122,6 @@ async def seconds(work: Awaitable[int], items: int) -> float:
     return time.perf_counter() - began
 
 
-@dataclass(frozen=True)
-class Bar:
-    """What a promise says, and what was found."""
-
-    what: str
-    found: float
-    most: float
-
-    @property
-    def is_held(self) -> bool:
-        return self.found <= self.most
-
-    def __str__(self) -> str:
-        return f"{'held  ' if self.is_held else 'MISSED'} {self.what}: {self.found:.2f}, at most {self.most:.2f}"
-
-
 async def report_time(url: str, pages: int) -> list[Bar]:
     """The four clients one after the other, so that none has the other's CPU."""
     items, ideal = pages * 10, pages * LATENCY / CONCURRENCY
@@ -156,8 +140,8 @@ async def report_time(url: str, pages: int) -> list[Bar]:
         share = "" if found in (plain, limited) else f"{found / ideal:15.2f}"
         print(f"{label:42}{found:9.2f}{found / plain:25.2f}{share}")
     return [
-        Bar(f"seconds for {pages} pages at {RATE}", limited, MOST_SECONDS * pages / PAGES + LATENCY),
-        Bar(f"of pages × latency / {CONCURRENCY}", free / ideal, MOST_OF_IDEAL),
+        Bar(f"seconds for {pages} pages at {RATE}", MOST_SECONDS * pages / PAGES + LATENCY, limited),
+        Bar(f"of pages × latency / {CONCURRENCY}", MOST_OF_IDEAL, free / ideal),
     ]
 
 
@@ -203,7 +187,7 @@ def report_memory(url: str, items: int) -> list[Bar]:
     early, late = map(float, subprocess.run(command, check=True, capture_output=True, text=True).stdout.split())
     print(f"\nPeak memory of a listing of {items:,} typed items, consumed one by one")
     print(f"{'after a tenth':24}{early:8.1f} MiB\n{'at the end':24}{late:8.1f} MiB")
-    return [Bar("MiB more at the end than after a tenth", late - early, MOST_GROWTH)]
+    return [Bar("MiB more at the end than after a tenth", MOST_GROWTH, late - early)]
 
 
 async def read_all(url: str, items: int) -> None:
