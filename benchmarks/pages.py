@@ -20,17 +20,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 import aiohttp
 from bars import Bar
 from peer import running_server, serve
+from pydantic import BaseModel
 
 from leavo_async import Lead, LeavoClient, Pages, RateLimit
 
 PAGES, LATENCY = 200, 0.3
 RATE = RateLimit(600)
 CONCURRENCY = 8
-MOST_SECONDS = 22.0  # at 600 requests a minute
+MOST_SECONDS_MORE = 2.0  # than the pages take at that rate: 22 s for 200
 MOST_OF_IDEAL = 1.10  # without a limit
 CPU_ITEMS, CPU_ROUNDS = 20_000, 5
 MEMORY_ITEMS = 1_000_000
@@ -81,14 +83,28 @@ class Listing(asyncio.Protocol):
 # The clients
 
 
-async def one_after_the_other(url: str, items: int, latency: float, *, size: int = 10, kind: str = "") -> int:
-    """Plain aiohttp, `json` and dicts: the next page is asked for when the one before is read."""
+class Envelope(BaseModel):
+    """What the server answers."""
+
+    data: list[Lead]
+    pagination: dict[str, int | bool]
+
+
+def typed(body: bytes) -> dict[str, Any]:
+    """As `json.loads`, with leads for dicts."""
+    return dict(Envelope.model_validate_json(body))
+
+
+async def one_after_the_other(
+    url: str, items: int, latency: float, *, size: int = 10, read: Callable[[bytes], dict[str, Any]] = json.loads
+) -> int:
+    """Plain aiohttp: the next page is asked for when the one before is read."""
     found = 0
     async with aiohttp.ClientSession() as session:
         while True:
-            params = {"search": f"{items}-{latency * 1000:.0f}{kind}", "limit": str(size), "offset": str(found)}
+            params = {"search": f"{items}-{latency * 1000:.0f}", "limit": str(size), "offset": str(found)}
             async with session.get(f"{url}/backend/leads", params=params) as answer:
-                page = json.loads(await answer.read())
+                page = read(await answer.read())
             for _ in page["data"]:
                 found += 1
             if not page["pagination"]["has_more"]:
@@ -122,27 +138,31 @@ async def seconds(work: Awaitable[int], items: int) -> float:
     return time.perf_counter() - began
 
 
-async def report_time(url: str, pages: int) -> list[Bar]:
-    """The four clients one after the other, so that none has the other's CPU."""
-    items, ideal = pages * 10, pages * LATENCY / CONCURRENCY
-    plain = await seconds(one_after_the_other(url, items, LATENCY), items)
-    limited = await seconds(ahead(url, items, LATENCY, limit=RATE), items)
-    free = await seconds(ahead(url, items, LATENCY, limit=None, concurrency=CONCURRENCY), items)
-    blind = await seconds(ahead(url, items, LATENCY, limit=None, kind="-bare", concurrency=CONCURRENCY), items)
-    print(f"{pages} pages of 10 items, {LATENCY * 1000:.0f} ms each")
-    print(f"{'':42}{'seconds':>9}{'of one after the other':>25}{'of the ideal':>15}")
-    for label, found in (
-        ("one after the other, plain aiohttp", plain),
-        (f"leads.list, {RATE}", limited),
-        (f"leads.list, no limit, concurrency={CONCURRENCY}", free),
-        ("  the same, from a server without a total", blind),
-    ):
-        share = "" if found in (plain, limited) else f"{found / ideal:15.2f}"
-        print(f"{label:42}{found:9.2f}{found / plain:25.2f}{share}")
+async def report_time(url: str, slow_pages: int) -> list[Bar]:
+    """The four of them one after the other, so that none has the other's CPU. slow_pages: of the first two."""
+    slow, many = slow_pages * 10, PAGES * 10
+    print(f"pages of 10 items, {LATENCY * 1000:.0f} ms each\n{'':42}{'pages':>7}{'seconds':>9}{'× the ideal':>13}")
+    plain = await seconds(one_after_the_other(url, slow, LATENCY), slow)
+    print(line("one after the other, plain aiohttp", slow_pages, plain, slow_pages * LATENCY))
+    limited = await seconds(ahead(url, slow, LATENCY, limit=RATE), slow)
+    print(line(f"leads.list, {RATE}", slow_pages, limited, slow_pages / RATE.requests * RATE.per))
+    ideal = PAGES * LATENCY / CONCURRENCY
+    free = await seconds(ahead(url, many, LATENCY, limit=None, concurrency=CONCURRENCY), many)
+    print(line(f"leads.list, no limit, concurrency={CONCURRENCY}", PAGES, free, ideal))
+    blind = await seconds(ahead(url, many, LATENCY, limit=None, kind="-bare", concurrency=CONCURRENCY), many)
+    print(line("  the same, from a server without a total", PAGES, blind, ideal))
     return [
-        Bar(f"seconds for {pages} pages at {RATE}", MOST_SECONDS * pages / PAGES + LATENCY, limited),
-        Bar(f"of pages × latency / {CONCURRENCY}", MOST_OF_IDEAL, free / ideal),
+        Bar(
+            f"seconds for {slow_pages} pages at {RATE}",
+            slow_pages / RATE.requests * RATE.per + MOST_SECONDS_MORE,
+            limited,
+        ),
+        Bar(f"× pages × latency / {CONCURRENCY}", MOST_OF_IDEAL, free / ideal),
     ]
+
+
+def line(label: str, pages: int, found: float, ideal: float) -> str:
+    return f"{label:42}{pages:7}{found:9.2f}{found / ideal:13.2f}"
 
 
 # What an item costs
@@ -150,17 +170,21 @@ async def report_time(url: str, pages: int) -> list[Bar]:
 
 async def report_cpu(url: str, rounds: int) -> None:
     """By turns in one process, pages of 100."""
-    plain, ours = list[float](), list[float]()
     async with client(url, None) as leavo:
-        for _ in range(rounds + 1):
-            plain.append(await cpu(one_after_the_other(url, CPU_ITEMS, 0, size=100)))
-            ours.append(await cpu(count(listed(leavo, CPU_ITEMS, 0, size=100))))
-    plain, ours = plain[1:], ours[1:]  # without the first, which warms up
-    ratios = [mine / theirs for mine, theirs in zip(ours, plain, strict=True)]
-    print(f"\nCPU of an item, {CPU_ITEMS * rounds:,} items in pages of 100")
-    print(f"{'':36}{'µs':>8}")
-    print(f"{'plain aiohttp, json, dicts':36}{statistics.median(plain):8.2f}")
-    print(f"{'leads.list, typed, one by one':36}{statistics.median(ours):8.2f}{statistics.median(ratios):8.2f} ×")
+        ways: dict[str, Callable[[], Awaitable[int]]] = {
+            "plain aiohttp, json, dicts": lambda: one_after_the_other(url, CPU_ITEMS, 0, size=100),
+            "plain aiohttp, pydantic, typed": lambda: one_after_the_other(url, CPU_ITEMS, 0, size=100, read=typed),
+            "leads.list, typed": lambda: count(listed(leavo, CPU_ITEMS, 0, size=100)),
+        }
+        # The first round warms up.
+        found = [{way: await cpu(work()) for way, work in ways.items()} for _ in range(rounds + 1)][1:]
+    print(
+        f"\nCPU of an item, {CPU_ITEMS * rounds:,} items in pages of 100, consumed one by one\n{'':36}{'µs':>8}{'×':>8}"
+    )
+    plain = next(iter(ways))
+    for way in ways:
+        ratio = statistics.median(each[way] / each[plain] for each in found)
+        print(f"{way:36}{statistics.median(each[way] for each in found):8.2f}{ratio:8.2f}")
 
 
 async def cpu(work: Awaitable[int]) -> float:
