@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from operator import length_hint
 from typing import Any, NamedTuple
 
 from leavo_async._io.abort import AbortSignal
+from leavo_async._sansio.given import Given, Unique
 from leavo_async._sansio.paging import Bookmark, Page, Paging, Place
 from leavo_async._sansio.plan import Span, fitting_concurrency, plan_of, ready
 from leavo_async._sansio.resume import token_of
@@ -65,7 +65,7 @@ class Fetching:
         # With duplicates left out nobody knows how many must be asked for.
         self.plan = plan_of(listing.paging, manner.page_size, most if manner.key is None else None, manner.begin)
         self._left = sys.maxsize if most is None else most
-        self._met: set[Hashable] = set()
+        self._unique = Unique(manner.key)
         self._tasks: dict[asyncio.Task[None], Span] = {}
         self._news = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -73,10 +73,8 @@ class Fetching:
         self._is_stopped = False
         self._seconds: float | None = None
         self._concurrency = manner.concurrency or 2
-        # The page that is given.
-        self.rest: Iterator[Any] = iter(())
-        self._page: Span | None = None
-        self._marks: Sequence[int] = range(1)  # how many of its items are done with, after so many were given
+        self._given: Given | None = None
+        self.rest: Iterator[Any] = iter(())  # what is left of it
         self._stopped_at: Bookmark | None = None
 
     @property
@@ -133,58 +131,40 @@ class Fetching:
             self._until = loop.time() + self._listing.deadline
 
     async def _turned(self) -> bool:
-        self._page, self._marks = None, range(1)
-        while True:
+        self._given = None
+        while self._left and not self.plan.is_over():
             self._pump()
             span = ready(self.plan.spans, ordered=self._manner.ordered)
-            if span is not None and span.error is not None:
-                raise span.error
-            if self._listing.signal is not None and self._listing.signal.aborted:
-                raise self._listing.signal.error(f"{self._listing.what}: ")
-            if span is not None:
-                if self._opened(span):
-                    return True
-            elif self.plan.is_over() or not self._left:
-                self.stop()
-                return False
-            else:
+            self._raise_if_ended(span)
+            if span is None:
                 self._news.clear()
                 await self._news.wait()
+            elif self._opened(span):
+                return True
+        self.stop()
+        return False
+
+    def _raise_if_ended(self, span: Span | None) -> None:
+        """By a page that will never come, or by the signal; the page's error knows more."""
+        if span is not None and span.error is not None:
+            raise span.error
+        if self._listing.signal is not None and self._listing.signal.aborted:
+            raise self._listing.signal.error(f"{self._listing.what}: ")
 
     def _opened(self, span: Span) -> bool:
         """Whether this page has something to give."""
-        kept, self._marks = self._new_ones(span.items or ())
+        given, count = self._unique.given(span.at, span.items or (), self._left)
         self.plan.spans.remove(span)
-        self._left -= len(kept)
-        self._page, self.rest = span, iter(kept)
+        if not count:
+            return False
+        self._left -= count
+        self._given, self.rest = given, given.rest
         self._pump()  # in a chain only now, when nothing else waits
-        return bool(kept)
-
-    def _new_ones(self, items: Sequence[Any]) -> tuple[Sequence[Any], Sequence[int]]:
-        """The items not met before, and after how many items of the page each stands."""
-        key = self._manner.key
-        if key is None:
-            return items, range(len(items) + 1)
-        kept: list[Any] = []
-        marks = [0]
-        for number, item in enumerate(items, 1):
-            name = key(item)
-            if name not in self._met and len(kept) < self._left:
-                kept.append(item)
-                marks.append(number)
-                if name is not None:
-                    self._met.add(name)
-        if len(kept) < self._left:
-            marks[-1] = len(items)
-        return kept, marks
+        return True
 
     def _bookmark(self) -> Bookmark | None:
         behind = self.plan.bookmark()
-        done = self._marks[len(self._marks) - 1 - length_hint(self.rest)]
-        if self._page is None or done == len(self._page.items or ()):
-            return behind
-        # Without order, something before this page may still be missing.
-        return self._page.at.after(done).or_earlier(behind)
+        return behind if self._given is None else self._given.bookmark(behind)
 
     def _pump(self) -> None:
         """Ask for as many pages as may be in hand."""
@@ -197,7 +177,7 @@ class Fetching:
             task.add_done_callback(self._ended)
 
     def _in_hand(self) -> int:
-        return sum(span.is_asked for span in self.plan.spans) + (self._page is not None)
+        return sum(span.is_asked for span in self.plan.spans) + (self._given is not None)
 
     async def _fetch(self, span: Span) -> None:
         try:

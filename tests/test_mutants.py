@@ -253,7 +253,7 @@ MUTANTS = [
     Mutant(
         "the page that the consumer has, not counted",
         "_fetching.py",
-        " + (self._page is not None)",
+        " + (self._given is not None)",
         "",
         "tests/test_pagination.py",
     ),
@@ -273,16 +273,16 @@ MUTANTS = [
     ),
     Mutant(
         "a token one item too far",
-        "_fetching.py",
+        "_sansio/given.py",
         "done = self._marks[len(self._marks) - 1 - length_hint(self.rest)]",
         "done = min(self._marks[len(self._marks) - 1 - length_hint(self.rest)] + 1, self._marks[-1])",
         "tests/test_pagination.py",
     ),
     Mutant(
         "a token behind what is missing, without order",
-        "_fetching.py",
-        "self._page.at.after(done).or_earlier(behind)",
-        "self._page.at.after(done)",
+        "_sansio/given.py",
+        "self._at.after(done).or_earlier(behind)",
+        "self._at.after(done)",
         "tests/test_pagination.py",
     ),
     Mutant(

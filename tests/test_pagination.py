@@ -558,6 +558,22 @@ async def test_what_comes_again_can_be_left_out() -> None:
             assert await seen(pages) == ids(most or 6)
 
 
+@pytest.mark.parametrize("concurrency", [1, 2, 5])
+def test_a_page_of_which_all_was_there_already_holds_nothing_up(concurrency: int) -> None:
+    """It is not given, and the next one is asked for."""
+
+    @virtual_time
+    async def run() -> None:
+        pages = [["0", "1"], ["1", "0"], ["1", "1"], ["2", "3"], []]
+        answers = {2 * number: [{"id": name} for name in page] for number, page in enumerate(pages)}
+        transport = FakeTransport(lambda request: reply(200, answers.get(int(request.url.split("offset=")[1]), [])))
+        listed = client(transport).leads.list(page_size=2, concurrency=concurrency, dedupe_by="id")
+        assert await seen(listed) == ids(4)
+        assert [2, 2] == [len(page) async for page in listed.pages()]
+
+    run()
+
+
 @virtual_time
 async def test_a_field_that_no_item_has_is_an_error() -> None:
     """All items would have the same nothing there, and all but one would be left out."""
