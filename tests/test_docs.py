@@ -114,6 +114,17 @@ async def test_the_web_app_of_the_readme_answers(as_documented: Sandbox) -> None
         assert (bad.status, await bad.text()) == (502, "This is not allowed.")
 
 
+def test_the_page_on_streaming_shows_the_code_of_the_examples() -> None:
+    """Which tests/test_web_examples.py runs; only what is imported and the line that makes the app differ."""
+    page = blocks(ROOT / "docs/how-to/stream-to-a-browser.md")
+    examples = "".join((ROOT / "examples" / name).read_text() for name in ("web_aiohttp.py", "web_fastapi.py"))
+    parts = [part.strip() for block in page for part in block.split("\n\n\n")]
+    shown = [part for part in parts if not part.startswith(("import ", "app = "))]
+
+    assert len(shown) == 5
+    assert [part for part in shown if part not in examples] == []
+
+
 def test_the_error_tree_is_drawn_once() -> None:
     """The page shows the tree of the module's text."""
     drawn = [line.strip() for line in str(errors.__doc__).splitlines() if "──" in line]
