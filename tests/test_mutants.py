@@ -218,8 +218,8 @@ MUTANTS = [
     Mutant(
         "a short page for the end of a listing",
         "_sansio/plan.py",
-        "is_end = not page.items if page.total is None else reached >= page.total",
-        "is_end = len(page.items) < span.size if page.total is None else reached >= page.total",
+        "return is_all if page.has_more is None else not page.has_more",
+        "return is_all or len(page.items) < span.size",
         "tests/sansio/test_plan.py",
     ),
     Mutant(

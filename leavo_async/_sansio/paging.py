@@ -85,8 +85,9 @@ class Paging:
 
     def check(self, params: Params) -> None:
         """Refuse filters that name the place of a page: that is ours to say."""
-        if taken := sorted(self.names().intersection(params)):
-            raise ConfigError(f"params: {' and '.join(taken)} set by page_size= and by the paging itself")
+        if not self.names().isdisjoint(params):
+            names = " and ".join(sorted(self.names()))
+            raise ConfigError(f"params: {names} are set by page_size= and by the paging itself")
 
     def names(self) -> frozenset[str]:
         """The parameters that the paging sets."""

@@ -187,16 +187,13 @@ class Spans:
 
     def _is_end(self, span: Span, page: Page) -> bool:
         reached = span.start + len(page.items)
-        if page.has_more is not None:
-            is_end = not page.has_more
-        else:
-            is_end = not page.items if page.total is None else reached >= page.total
-        if not page.items and not is_end:
-            there = "more" if page.total is None else f"{page.total} in all"
-            raise ResponseValidationError(
-                f"the page at {span.start} is empty, and yet the server says there are {there}"
-            )
-        return is_end
+        is_all = page.total is not None and reached >= page.total
+        if page.items:
+            return is_all if page.has_more is None else not page.has_more
+        if is_all or page.has_more is False or not (page.has_more or page.total):
+            return True
+        there = "more" if page.total is None else f"{page.total} in all"
+        raise ResponseValidationError(f"the page at {span.start} is empty, and yet the server says there are {there}")
 
     def _end_at(self, span: Span, end: int) -> None:
         """Nothing is behind this page, unless a later one has shown items already: those are not thrown away."""

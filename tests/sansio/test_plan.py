@@ -349,6 +349,21 @@ def test_an_answer_that_contradicts_itself_is_an_error(paging: Paging, page: Pag
         received(plan_of(paging, 10, None, Bookmark()), page)
 
 
+def test_what_the_server_says_of_more_counts_before_its_total() -> None:
+    """A total may be capped; and where `has_more` is always true, the total confirms that an empty page is the end."""
+    capped = plan_of(NUMBERED, 2, None, Bookmark())
+    received(capped, Page([item(0), item(1)], total=2, has_more=True), Page([item(2)], total=2, has_more=False))
+    assert capped.is_over()
+
+    always = plan_of(NUMBERED, 2, None, Bookmark())
+    received(always, Page([item(0), item(1)], total=2, has_more=True), Page([], total=2, has_more=True))
+    assert always.is_over()
+
+    of_all = plan_of(NUMBERED, 2, None, Bookmark())
+    received(of_all, Page([], total=7, has_more=False))
+    assert of_all.is_over()
+
+
 def test_a_total_that_grows_is_followed() -> None:
     """Leads are made while they are listed."""
     server = Server(25, tells="total")

@@ -218,14 +218,14 @@ async def test_no_link_of_a_server_is_followed() -> None:
     """Not the next page that it names, nor any other place: pages are asked for by limit and offset alone."""
     async with Wire(answer(http(200))) as elsewhere:
         evil = f"{elsewhere.url}/next"
-        page = {
+        page: dict[str, Any] = {
             "success": True,
             "data": [{"id": "1", "photo": evil, "url": evil, "href": evil}],
             "pagination": {"total": 2, "has_more": True, "next": evil, "next_cursor": evil, "offset": 77},
             "links": {"next": evil},
             "next": evil,
         }
-        last = {**page, "data": [{"id": "2"}]}
+        last = {**page, "data": [{"id": "2"}], "pagination": {**page["pagination"], "has_more": False}}
         links = {"link": f'<{evil}>; rel="next"', "location": evil, "refresh": f"0; url={evil}"}
         pages = [answer(http(200, json.dumps(body).encode(), **links)) for body in (page, last)]
         async with Wire(*pages) as wire, client(wire.url) as leavo:
