@@ -61,11 +61,12 @@ Client = Callable[[str], AbstractAsyncContextManager[Call]]
 
 
 class Answering(asyncio.Protocol):
-    """Answers each request with the same lead; reads just enough of it to see where it ends."""
+    """Answers each request with the lead it asks for; reads just enough to see which, and where the request ends."""
 
     _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
     _CLOSE = re.compile(rb"\r\nconnection: *close", re.IGNORECASE)
-    _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n" % len(LEAD)
+    _ID = re.compile(rb"GET /\S+/(\S+) ")
+    _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
@@ -74,7 +75,7 @@ class Answering(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._seen += data
         while (end := self._end_of_request()) is not None:
-            self._answer(closing=self._CLOSE.search(self._seen, 0, end) is not None)
+            self._answer(self._lead(), closing=self._CLOSE.search(self._seen, 0, end) is not None)
             self._seen = self._seen[end:]
 
     def _end_of_request(self) -> int | None:
@@ -85,8 +86,13 @@ class Answering(asyncio.Protocol):
         end = head + (int(length[1]) if length else 0)
         return end if len(self._seen) >= end else None
 
-    def _answer(self, *, closing: bool) -> None:
-        self._transport.write(self._HEAD + (b"Connection: close\r\n\r\n" if closing else b"\r\n") + LEAD)
+    def _lead(self) -> bytes:
+        asked = self._ID.match(self._seen)
+        return LEAD if asked is None else LEAD.replace(FIXED_ID.encode(), asked[1])
+
+    def _answer(self, lead: bytes, *, closing: bool) -> None:
+        ending = b"Connection: close\r\n\r\n" if closing else b"\r\n"
+        self._transport.write(self._HEAD % len(lead) + ending + lead)
         if closing:
             self._transport.close()
 

@@ -91,7 +91,6 @@ class Call(Guard, Generic[T]):
         request: Request,
         policy: RetryPolicy,
         decoded: Callable[[Request, Response], T],
-        *,
         timeout: float,
         deadline: float | None,
         signal: AbortSignal | None = None,

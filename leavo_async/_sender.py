@@ -49,7 +49,8 @@ class TryAgain(Exception):
 
 async def send(call: Call[T]) -> T:
     """The value of a call, after as many attempts as its policy allows; raises the error that ended it."""
-    call.raise_if_aborted()
+    if call.signal is not None:
+        call.raise_if_aborted()
     unknown: OutcomeUnknownError | None = None
     with call:
         try:
@@ -102,7 +103,7 @@ async def _found(call: Call[T], lookup: Lookup) -> list[Any]:
     engine = call.engine
     request = encode(engine.rules, "GET", lookup.path, params=lookup.params, new_key=str)
     decoded = partial(decode_page, engine.profile, paging=engine.profile.paging)
-    look = Call(engine, request, call.policy, decoded, timeout=call.timeout, deadline=None, rank=call.permit.rank)
+    look = Call(engine, request, call.policy, decoded, call.timeout, None, rank=call.permit.rank)
     page = await send(look)
     return [item for item in page.items if lookup.is_it(item)]
 
@@ -250,11 +251,10 @@ async def _exchange(call: Call[T]) -> Response | Failure:
     engine = call.engine
     call.step, call.progress = "attempt", Progress()
     call.key, call.asked = engine.credentials.current, engine.credentials.asked
-    call.started = engine.watch.loop.time()
+    call.started = call.bound(call.timeout)
     if not call.history:
         call.began = call.started
         engine.budget.sent(call.started)
-    call.bound(call.timeout)
     try:
         response = await engine.transport.send(call.request, call.progress)
     except (TransportError, ConfigError) as error:

@@ -304,7 +304,8 @@ class Session:
             self._closed = True
             await engine.transport.aclose()
             return
-        self._check_loop(engine)
+        if engine.watch.loop is not asyncio.get_running_loop():
+            raise self._foreign()
         self._closed = True
         if seconds and self._closing is None:
             await engine.watch.drained(seconds)
@@ -348,15 +349,17 @@ class Session:
             idempotency_key=options.get("idempotency_key"),
             new_key=_new_key,
         )
+        if not options:  # as most calls: to look for each of them costs more than all else here
+            return Call(self._opened(), request, self._retry, decoded, self._timeout, self._deadline)
         return Call(
             self._opened(),
             request,
             options.get("retry") or self._retry,
             decoded,
-            timeout=_seconds("timeout", options["timeout"]) if "timeout" in options else self._timeout,
-            deadline=_deadline(options["deadline"]) if "deadline" in options else self._deadline,
-            signal=_signal(options["signal"]) if "signal" in options else None,
-            rank=rank(options["priority"]) if "priority" in options else NORMAL,
+            _seconds("timeout", options["timeout"]) if "timeout" in options else self._timeout,
+            _deadline(options["deadline"]) if "deadline" in options else self._deadline,
+            _signal(options["signal"]) if "signal" in options else None,
+            rank(options["priority"]) if "priority" in options else NORMAL,
         )
 
     def _opened(self) -> Engine:
@@ -364,17 +367,16 @@ class Session:
         engine = self._engine
         if engine is None or self._closed:
             engine = self._engine = self._open()
-        else:
-            self._check_loop(engine)
+        elif engine.watch.loop is not asyncio.get_running_loop():
+            raise self._foreign()
         self._credentials.warn_of_expiry(self._wall)
         return engine
 
-    def _check_loop(self, engine: Engine) -> None:
-        if engine.watch.loop is asyncio.get_running_loop():
-            return
+    def _foreign(self) -> ConfigError:
+        """The error for a session that belongs to another event loop than the running one."""
         if self._is_of_another_process():
-            raise ConfigError("the session was opened before this process was forked: make one in each process")
-        raise ConfigError("the session belongs to another event loop: make one session for each loop")
+            return ConfigError("the session was opened before this process was forked: make one in each process")
+        return ConfigError("the session belongs to another event loop: make one session for each loop")
 
     def _is_of_another_process(self) -> bool:
         return self._process != os.getpid()

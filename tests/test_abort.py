@@ -454,7 +454,7 @@ def is_left(leavo: Session, *signals: AbortSignal) -> dict[str, object]:
     engine = leavo._engine
     assert engine is not None
     status, transport = leavo.status(), engine.transport
-    connectors = [connector for _, connector in (getattr(transport, name, (0, None)) for name in ("_kept", "_fresh"))]
+    connectors = [getattr(getattr(transport, name, None), "connector", None) for name in ("_kept", "_fresh")]
     left = {
         "sockets": sum(sock.fileno() != -1 for sock in getattr(loop(), "sockets", ())),
         "slots": engine.slots.used,

@@ -194,7 +194,7 @@ def is_left(leavo: LeavoClient) -> dict[str, int]:
     if engine is None:
         return {}
     status, transport = leavo.status(), engine.transport
-    connectors = [connector for _, connector in (getattr(transport, name, (0, None)) for name in ("_kept", "_fresh"))]
+    connectors = [getattr(getattr(transport, name, None), "connector", None) for name in ("_kept", "_fresh")]
     left = {
         "slots": engine.slots.used,
         "in flight": status.in_flight,

@@ -183,8 +183,8 @@ MUTANTS = [
     Mutant(
         "aiohttp's second send",
         "_io/aiohttp_transport.py",
-        "            except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:\n",
-        "            except ZeroDivisionError as error:\n",
+        "_SENT_AGAIN = (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError)\n",
+        "_SENT_AGAIN = (ZeroDivisionError,)\n",
         "tests/io/test_aiohttp_transport.py",
     ),
     Mutant(

@@ -8,19 +8,20 @@ import json
 import select
 import socket
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
-from weakref import WeakKeyDictionary
 
 import aiohttp
 from aiohttp import hdrs
+from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
 from leavo_async._io.progress import Progress
 from leavo_async._sansio.messages import Headers, Request, Response
+from leavo_async._sansio.text import has
 from leavo_async._sansio.unpack import too_large, unpack
 from leavo_async.errors import (
     ConfigError,
@@ -48,8 +49,52 @@ _NO_TYPE = ("Content-Type",)
 _FIXED = {"Accept": "application/json", "Accept-Encoding": "gzip, deflate", "User-Agent": "leavo_async"}
 
 
+# When the connection breaks with one of these before there is a head, aiohttp alone sends GET, PUT and DELETE a second
+# time, unseen.
+_SENT_AGAIN = (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError)
+
+
 class _Dropped(Exception):
-    """The connection broke under a request. The message is the name of aiohttp's error."""
+    """The connection broke under a request: raised in place of aiohttp's error, the name of which is the message."""
+
+
+class _Attempt(aiohttp.ClientTimeout):
+    """The limits of time of one attempt, and how far it has got.
+
+    Of all that a request is given, aiohttp passes this alone through to the connector as it is: so it carries the
+    progress there. Class attributes, because to set the fields of a frozen class costs each request.
+    """
+
+    __slots__ = ("progress",)
+
+    progress: Progress
+    # The guard bounds the attempt; aiohttp's own timers were seen to cost 17 % of a request. These two run only while a
+    # connection is made: the first one bounds the look-up of the name as well.
+    total = None
+    connect = sock_connect = _CONNECT_TIMEOUT
+    sock_read = None
+    ceil_threshold = 5
+
+    def __init__(self, progress: Progress) -> None:
+        object.__setattr__(self, "progress", progress)
+
+    def __deepcopy__(self, _: object) -> _Attempt:
+        return self  # aioresponses copies all that a request is given
+
+
+class _Response(aiohttp.ClientResponse):
+    """An answer whose request is sent once and no more.
+
+    A middleware could see to that as well; it costs twice as much.
+    """
+
+    async def start(self, connection: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
+        """Read the head."""
+        try:
+            return await super().start(connection)
+        except _SENT_AGAIN as error:
+            dropped = _Dropped(type(error).__name__)
+        raise dropped
 
 
 class CleanConnector(aiohttp.TCPConnector):
@@ -68,50 +113,41 @@ class CleanConnector(aiohttp.TCPConnector):
             keepalive_timeout=None if force_close else _KEEP_ALIVE,
             ssl=ssl_context or True,
         )
-        self._attempts: dict[aiohttp.ClientRequest, Progress] = {}
-        self._polls: WeakKeyDictionary[object, Callable[[], object]] = WeakKeyDictionary()
-
-    def once(self, progress: Progress) -> aiohttp.ClientMiddlewareType:
-        """A middleware that tells the connector whose attempt a request is, and has it sent once and no more.
-
-        aiohttp alone sends GET, PUT and DELETE a second time, unseen, when the connection breaks.
-        """
-
-        async def middleware(
-            request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
-        ) -> aiohttp.ClientResponse:
-            self._attempts[request] = progress
-            try:
-                return await handler(request)
-            except (aiohttp.ClientConnectorError, aiohttp.ServerTimeoutError):
-                raise
-            except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-                dropped = _Dropped(type(error).__name__)
-            finally:
-                del self._attempts[request]
-            raise dropped
-
-        return middleware
+        # A plain dict: to ask a WeakKeyDictionary costs each request four times as much.
+        self._polls: dict[ResponseHandler, Callable[[], object]] = {}
 
     async def connect(
         self, req: aiohttp.ClientRequest, traces: list[Any], timeout: aiohttp.ClientTimeout
     ) -> aiohttp.connector.Connection:
         """A connection that is new, or on which nothing waits to be read."""
-        progress = self._attempts.get(req) or Progress()
+        progress = timeout.progress if isinstance(timeout, _Attempt) else Progress()
         progress.connecting()
         # aiohttp would give the proxy all default headers, the key among them.
         req.proxy_headers = None
         while True:
-            connection = await super().connect(req, traces, timeout)
+            try:
+                connection = await super().connect(req, traces, timeout)
+            except aiohttp.ClientConnectorError:
+                raise
+            except _SENT_AGAIN as error:  # that of a proxy
+                dropped = _Dropped(type(error).__name__)
+                break
             protocol = connection.protocol
             assert protocol is not None
             is_readable = self._polls.get(protocol)
             if is_readable is None:  # nothing was asked on it yet
-                self._polls[protocol] = _poll(protocol.transport)
+                self._remember(protocol)
             if is_readable is None or not (protocol.should_close or is_readable()):
                 progress.sending(protocol.transport, protocol)
                 return connection
             connection.close()
+        raise dropped
+
+    def _remember(self, protocol: ResponseHandler) -> None:
+        """Have a poll at hand for when it is used again; those of connections that are gone are forgotten."""
+        if not self.force_close:
+            self._polls = {known: poll for known, poll in self._polls.items() if known.is_connected()}
+            self._polls[protocol] = _poll(protocol.transport)
 
 
 def _poll(transport: asyncio.BaseTransport | None) -> Callable[[], object]:
@@ -145,7 +181,7 @@ class AiohttpTransport:
     def sign(self, headers: Mapping[str, str]) -> None:
         """Sign every request with these header fields from now on."""
         # As defaults of the session they stay out of every frame of ours.
-        for session, _ in (self._kept, self._fresh):
+        for session in (self._kept, self._fresh):
             session.headers.update(headers)
         for value in headers.values():
             for word in value.split():
@@ -153,19 +189,19 @@ class AiohttpTransport:
 
     async def send(self, request: Request, progress: Progress) -> Response:
         """The complete answer; a TransportError says how far it got, a ConfigError what must be changed."""
-        session, connector = self._kept if request.repeatable else self._fresh
+        session = self._kept if request.repeatable else self._fresh
         answer: aiohttp.ClientResponse | None = None
         try:
             answer = await session.request(
                 request.method,
                 URL(request.url, encoded=True),  # encoded by us: nothing may be normalised once more
                 headers=request.headers,
-                data=_data(request.body),
+                data=None if request.body is None else _data(request.body),
                 skip_auto_headers=_NO_TYPE if request.body is None and request.idempotency_key else None,
                 allow_redirects=False,
-                middlewares=(connector.once(progress),),
+                timeout=_Attempt(progress),
             )
-            if _says_more(answer):
+            if answer.status != 200 and _says_more(answer):
                 progress.abort()  # nobody else can have taken the connection yet: nothing was awaited since its head
             body = self._at_hand(answer)
             if body is None:
@@ -188,7 +224,7 @@ class AiohttpTransport:
 
     async def aclose(self) -> None:
         """Close every connection."""
-        for session, _ in (self._kept, self._fresh):
+        for session in (self._kept, self._fresh):
             await session.close()
 
     def _at_hand(self, answer: aiohttp.ClientResponse) -> bytes | None:
@@ -251,11 +287,13 @@ class AiohttpTransport:
 
     def _scrubbed(self, answer: aiohttp.ClientResponse, body: bytes) -> Response:
         """The response; our key is taken out of whatever the server echoed."""
-        pairs = list(answer.headers.items())
+        pairs: Iterable[tuple[str, str]] = answer.headers.items()
+        # An error, or {"success": false}: its headers may be shown.
+        is_shown = answer.status >= 300 or has(body, b"false")
         for secret, text in self._secrets.items():
-            if secret in body:
+            if has(body, secret):
                 body = body.replace(secret, b"[redacted]")
-            if answer.status >= 300 or b"false" in body:  # an error, or {"success": false}: its headers may be shown
+            if is_shown:
                 pairs = [(name, value.replace(text, "[redacted]")) for name, value in pairs]
         return Response(answer.status, Headers(pairs), body)
 
@@ -287,9 +325,9 @@ def _drop(answer: aiohttp.ClientResponse) -> None:
         transport.abort()
 
 
-def _data(body: bytes | None) -> bytes | io.BytesIO | None:
+def _data(body: bytes) -> bytes | io.BytesIO:
     """A large body in pieces: aiohttp would write it at once, and warns of that."""
-    return io.BytesIO(body) if body is not None and len(body) > _LARGE else body
+    return io.BytesIO(body) if len(body) > _LARGE else body
 
 
 def _forms(word: str) -> list[tuple[bytes, str]]:
@@ -300,19 +338,16 @@ def _forms(word: str) -> list[tuple[bytes, str]]:
     return [(form.encode(), form) for form in dict.fromkeys((word, escaped, escaped.replace("/", "\\/")))]
 
 
-def _session(connector: CleanConnector, proxy: str | None) -> tuple[aiohttp.ClientSession, CleanConnector]:
-    session = aiohttp.ClientSession(
+def _session(connector: CleanConnector, proxy: str | None) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
         connector=connector,
         headers=_FIXED,
         # No cookies: a jar would carry state from one user of a key to the next.
         cookie_jar=aiohttp.DummyCookieJar(),
-        # The guard bounds the attempt; aiohttp's own timers were seen to cost 17 % of a request. These two run only
-        # while a connection is made: the first one bounds the look-up of the name as well.
-        timeout=aiohttp.ClientTimeout(total=None, connect=_CONNECT_TIMEOUT, sock_connect=_CONNECT_TIMEOUT),
+        response_class=_Response,
         auto_decompress=False,
         proxy=proxy,
     )
-    return session, connector
 
 
 def _is_framed(answer: aiohttp.ClientResponse) -> bool:

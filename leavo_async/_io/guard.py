@@ -24,6 +24,9 @@ class Fired(Enum):
     CLOSED = "closed"
 
 
+_ATTEMPT, _DEADLINE = Fired.ATTEMPT, Fired.DEADLINE  # to ask an Enum for its members costs each request
+
+
 class Watch:
     """All guards of one session, with a single timer between them.
 
@@ -114,11 +117,11 @@ class Guard:
             deadline = left if deadline is None else min(deadline, left)
         self.deadline = math.inf if deadline is None else watch.loop.time() + deadline
         self.until = self.deadline
-        self.limit = Fired.DEADLINE
+        self.limit = _DEADLINE
         self.fired: Fired | None = None
 
     def __enter__(self) -> Guard:
-        task = asyncio.current_task()
+        task = asyncio.current_task(self._watch.loop)
         if task is None:
             raise RuntimeError("leavo_async must be called from a task, such as the one asyncio.run makes")
         self._task = task
@@ -147,16 +150,21 @@ class Guard:
         ours_alone = self._task.uncancel() <= self._before
         return kind is asyncio.CancelledError and ours_alone
 
-    def bound(self, seconds: float) -> None:
-        """From now until `unbound`, waits end after so many seconds, if the deadline is not earlier."""
-        end = self._watch.loop.time() + seconds
+    def bound(self, seconds: float) -> float:
+        """From now until `unbound`, waits end after so many seconds, if the deadline is not earlier.
+
+        The moment from which they count, on the loop's clock.
+        """
+        now = self._watch.loop.time()
+        end = now + seconds
         if end < self.deadline:
-            self.until, self.limit = end, Fired.ATTEMPT
+            self.until, self.limit = end, _ATTEMPT
             self._watch.arm(end)
+        return now
 
     def unbound(self) -> None:
         """Back to the deadline alone."""
-        self.until, self.limit = self.deadline, Fired.DEADLINE
+        self.until, self.limit = self.deadline, _DEADLINE
         if self.until < math.inf:
             self._watch.arm(self.until)
 

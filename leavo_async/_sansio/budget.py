@@ -24,15 +24,17 @@ class Budget:
     Counted by whole seconds. now: seconds on a clock that never runs backwards.
     """
 
-    __slots__ = ("_repeats", "_requests", "_seconds")
+    __slots__ = ("_latest", "_repeats", "_requests", "_seconds")
 
     def __init__(self) -> None:
+        self._latest = _Second(-1)  # the last one of them
         self._seconds: deque[_Second] = deque()
         self._requests = self._repeats = 0
 
     def sent(self, now: float) -> None:
         """A call has sent its first attempt."""
-        self._second(now).requests += 1
+        second = self._latest if self._latest.number == int(now) else self._second(now)
+        second.requests += 1
         self._requests += 1
 
     def delay(self, now: float) -> float:
@@ -53,12 +55,13 @@ class Budget:
 
     def _second(self, now: float) -> _Second:
         """This second, once all that are over a minute ago are forgotten."""
-        number = math.floor(now)
-        if self._seconds and self._seconds[-1].number == number:
-            return self._seconds[-1]
+        number = int(now)
+        if self._latest.number == number:
+            return self._latest
         while self._seconds and self._seconds[0].number < number - WINDOW:
             old = self._seconds.popleft()
             self._requests -= old.requests
             self._repeats -= old.repeats
-        self._seconds.append(_Second(number))
-        return self._seconds[-1]
+        self._latest = _Second(number)
+        self._seconds.append(self._latest)
+        return self._latest

@@ -14,6 +14,7 @@ from leavo_async._sansio.messages import Request, Response
 from leavo_async._sansio.paging import Page, Paging, Parts
 from leavo_async._sansio.profile import ApiProfile
 from leavo_async._sansio.read import api_error
+from leavo_async._sansio.text import has
 from leavo_async._sansio.validation import kinds_of
 from leavo_async.errors import LeavoError, ProtocolError, ResponseValidationError
 
@@ -107,7 +108,7 @@ def _typed_dict(fields: dict[str, Any]) -> Any:
 
 def _validated(validate: Callable[[bytes], Any], profile: ApiProfile, request: Request, response: Response) -> Any:
     body = _text(response.body)
-    if b"NaN" in body or b"Infinity" in body:  # rarely, and then perhaps inside a text
+    if has(body, b"NaN") or has(body, b"Infinity"):  # rarely, and then perhaps inside a text
         _plain(profile, request, response)
     try:
         found = validate(body)

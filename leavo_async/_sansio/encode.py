@@ -13,13 +13,13 @@ from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from leavo_async._sansio.idempotency import Honoured, Repeat, checked_idempotency_key, is_write, repeat_of
 from leavo_async._sansio.messages import Request
-from leavo_async._sansio.routes import PLAIN, Route, route_of
+from leavo_async._sansio.routes import PLAIN, SEGMENT, Route, route_of
 from leavo_async._sansio.targets import checked_target
+from leavo_async._sansio.text import has
 from leavo_async.errors import ConfigError
 
 _METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
-# One or more segments of the characters that may stand in a path as they are (RFC 3986 §3.3), none of them "." or "..".
-_PATH = re.compile(r"(?:/(?!(?:\.|%2[eE]){1,2}(?:/|\Z))(?:[A-Za-z0-9\-._~!$&'()*+,;=:@]|%[0-9A-Fa-f]{2})++)++/?")
+_PATH = re.compile(rf"(?:/{SEGMENT})++/?")
 # A name or an address, and perhaps a port: other parsers could take anything else for another host.
 _PLACE = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+)(?::[0-9]+)?")
 _PLAIN = re.compile(r"[A-Za-z0-9_~-]+")
@@ -70,8 +70,10 @@ def encode(
     key = _key(rules, method, path, idempotency_key, new_key)
     if key is not None:
         sent["Idempotency-Key"] = key
-    url = f"{rules.base_url}{checked_path(path)}{_query(params)}"
     route = route_of(rules.routes, method, path)
+    if route is PLAIN:  # a path that fits a route is checked by that
+        checked_path(path)
+    url = f"{rules.base_url}{path}{_query(params) if params else ''}"
     if route is PLAIN and key is None:
         return Request(_checked_method(method), path, url, sent, body)
     # As it will be sent: it may have been given as a model or a dataclass.
@@ -79,6 +81,7 @@ def encode(
     if not rules.private_targets:
         _checked_targets(route, fields)
     repeat = _PURE if key is None and route.repeat is None else repeat_of(method, rules.honoured, route.repeat)
+    # By position: names cost each request as much as all else here.
     return Request(
         _checked_method(method),
         path,
@@ -86,11 +89,11 @@ def encode(
         sent,
         body,
         key,
-        repeatable=repeat is _PURE or repeat is _KEYED,
-        groups=route.groups,
-        lookup=route.looked_up(fields) if route.lookup is not None and repeat is Repeat.NATURAL else None,
-        key_lasts=rules.key_lasts if repeat is _KEYED else math.inf,
-        echo=route.echoed(path),
+        repeat is _PURE or repeat is _KEYED,  # repeatable
+        route.groups,
+        route.looked_up(fields) if route.lookup is not None and repeat is Repeat.NATURAL else None,
+        rules.key_lasts if repeat is _KEYED else math.inf,
+        None if route.echo is None else route.echoed(path),
     )
 
 
@@ -181,7 +184,7 @@ def _json_bytes(value: Any) -> bytes:
     problem = ""
     try:
         body = to_json(value)
-        if b"NaN" in body or b"Infinity" in body:  # rarely, and then perhaps inside a text
+        if has(body, b"NaN") or has(body, b"Infinity"):  # rarely, and then perhaps inside a text
             from_json(body, allow_inf_nan=False)
         return body
     except PydanticSerializationError:
@@ -192,9 +195,7 @@ def _json_bytes(value: Any) -> bytes:
     raise ConfigError(f"json: {problem}")
 
 
-def _query(params: Mapping[str, Any] | None) -> str:
-    if not params:
-        return ""
+def _query(params: Mapping[str, Any]) -> str:
     if not _RESERVED_PARAMS.isdisjoint(params):
         raise ConfigError("params: a key does not belong into a URL, where logs and proxies keep it")
     pairs = [(name, _word(item)) for name, value in params.items() for item in _items(value)]

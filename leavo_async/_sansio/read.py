@@ -53,7 +53,9 @@ def read(profile: ApiProfile, request: Request, response: Response, *, now: floa
     now: seconds since the Unix epoch.
     """
     if 200 <= response.status < 300:
-        return replace(response, replayed=True) if _is_replay(request, response) else response
+        if request.idempotency_key is not None and _is_replay(request, response):
+            return replace(response, replayed=True)
+        return response
     if response.status < 400:
         return Failure(_not_an_answer(request, response), final=HOPELESS)
     return _failure(profile, request, response, now)

@@ -15,6 +15,10 @@ from leavo_async._sansio.messages import Lookup
 from leavo_async.errors import ConfigError
 
 Sent = Mapping[str, Any]
+SEGMENT = r"(?!(?:\.|%2[eE]){1,2}(?:/|\Z))(?:[A-Za-z0-9\-._~!$&'()*+,;=:@]++|%[0-9A-Fa-f]{2})++"
+"""One segment of a path: of the characters that may stand there as they are (RFC 3986 §3.3), and not "." or ".."."""
+_NAME = re.compile(r"(?<=/)\{\w+\}(?=/|\Z)")
+_TEMPLATE = re.compile(rf"(?:/(?:{SEGMENT}|\{{\w+\}}))++/?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,10 @@ PLAIN = Route("*", "*")
 
 
 def route_of(routes: Iterable[Route], method: str, path: str) -> Route:
-    """The first route that fits a call; one without anything of its own if none does."""
+    """The first route that fits a call; one without anything of its own if none does.
+
+    A path that fits one can only mean itself.
+    """
     for route in routes:
         if route.method == method and _form(route.path).fullmatch(path):
             return route
@@ -83,5 +90,6 @@ def fitting_limits(limits: Iterable[Limit], routes: Sequence[Route]) -> tuple[Li
 @lru_cache(maxsize=256)
 def _form(path: str) -> re.Pattern[str]:
     """What paths that fit look like; a slash at the end changes nothing."""
-    parts = re.split(r"\{\w+\}", path)
-    return re.compile("[^/]+".join(re.escape(part) for part in parts) + "/?")
+    if not _TEMPLATE.fullmatch(path):
+        raise ConfigError(f'route {path!r}: expected "/" and segments, each quoted or a {{name}} that stands for one')
+    return re.compile(SEGMENT.join(map(re.escape, _NAME.split(path.removesuffix("/")))) + "/?")

@@ -56,7 +56,7 @@ class Trial:
 
     def connections(self) -> int:
         """How many are in use now, in both of its pools."""
-        return sum(len(each.connector._acquired) for each, _ in (self.transport._kept, self.transport._fresh))  # type: ignore[union-attr]
+        return sum(len(each.connector._acquired) for each in (self.transport._kept, self.transport._fresh))  # type: ignore[union-attr]
 
     async def check(self, ended: Any, *, sent: int, done: int | None, next_call: bool = True) -> None:
         """The six conditions. sent: requests that the server has seen; done: writes that it has carried out."""

@@ -278,7 +278,8 @@ async def test_connecting_takes_ten_seconds_at_most(
     row: Row, kind: Kind, trusted: Trusted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However long an attempt may take: here they are 0.05 s of 5."""
-    monkeypatch.setattr(aiohttp_transport, "_CONNECT_TIMEOUT", 0.05)
+    for limit in ("connect", "sock_connect"):
+        monkeypatch.setattr(aiohttp_transport._Attempt, limit, 0.05)
     policy = RetryPolicy(max_attempts=1)
     async with (
         row.shut(trusted) as server,

@@ -261,7 +261,7 @@ def slots_and_connections(leavo: LeavoClient) -> tuple[int, int]:
     engine = leavo._engine
     assert engine is not None
     transport: Any = engine.transport
-    in_use = sum(len(connector._acquired) for _, connector in (transport._kept, transport._fresh))
+    in_use = sum(len(each.connector._acquired) for each in (transport._kept, transport._fresh))  # type: ignore[union-attr]
     return engine.slots.used, in_use
 
 

@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 from aiohttp.client_proto import ResponseHandler
 
-from leavo_async._io.aiohttp_transport import CleanConnector
+from leavo_async._io.aiohttp_transport import CleanConnector, _Attempt
 from leavo_async._io.progress import Progress
 
 pytestmark = pytest.mark.asyncio
@@ -159,8 +159,8 @@ async def test_what_it_uses_of_aiohttp_is_there() -> None:
     assert [(aiohttp.ClientRequest, [], aiohttp.ClientTimeout, False, True)] == seen
 
 
-async def test_a_request_is_the_same_one_for_its_middleware_and_for_the_connector() -> None:
-    """So the connector knows whose attempt it is, and tells how far that has got."""
+async def test_the_limits_of_time_come_to_the_connector_as_they_were_given() -> None:
+    """So they carry the attempt there, and it is told how far it has got."""
     told: list[str] = []
 
     class Told(Progress):
@@ -170,10 +170,31 @@ async def test_a_request_is_the_same_one_for_its_middleware_and_for_the_connecto
         def sending(self, socket: Any, writer: Any = None) -> None:
             told.append("sending")
 
-    connector = CleanConnector()
-    async with chatty() as server, aiohttp.ClientSession(connector=connector) as session:
+    async with chatty() as server, aiohttp.ClientSession(connector=CleanConnector()) as session:
         for _ in range(2):
-            async with session.get(server.url, middlewares=(connector.once(Told()),)):
+            async with session.get(server.url, timeout=_Attempt(Told())):
                 pass
 
     assert ["connecting", "sending"] * 2 == told
+
+
+async def test_they_are_the_limits_that_aiohttp_looks_at() -> None:
+    """One more in a newer aiohttp, with a default of its own, would be seen here."""
+    names = list(inspect.signature(aiohttp.ClientTimeout).parameters)
+    expected = aiohttp.ClientTimeout(total=None, connect=10, sock_connect=10)
+    attempt = _Attempt(Progress())
+
+    assert [getattr(expected, name) for name in names] == [getattr(attempt, name) for name in names]
+
+
+async def test_polls_of_connections_that_are_gone_are_forgotten() -> None:
+    """A session that lives for months must not keep them."""
+    connector = CleanConnector()
+    async with chatty() as server, aiohttp.ClientSession(connector=connector) as session:
+        for _ in range(5):
+            await _asked(session, server)
+            await blocked(server)
+        await _asked(session, server)
+
+    assert server.connections == 6
+    assert len(connector._polls) == 1
