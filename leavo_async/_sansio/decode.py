@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Annotated, Any, Generic, NotRequired, TypeVar
 
 import pydantic  # not from: TypeAdapter takes long to load, and whoever defines models pays for it there
-from pydantic_core import ValidationError, from_json
+from pydantic_core import ValidationError, from_json, to_json
 from typing_extensions import TypedDict  # typing's own is not enough for pydantic before Python 3.12
 
 from leavo_async._sansio.messages import Request, Response
 from leavo_async._sansio.paging import Page, Paging, Parts
 from leavo_async._sansio.profile import ApiProfile
 from leavo_async._sansio.read import api_error
-from leavo_async._sansio.text import has
 from leavo_async._sansio.validation import kinds_of
 from leavo_async.errors import LeavoError, ProtocolError, ResponseValidationError
 
 T = TypeVar("T")
 _NOT_JSON = object()
-_LIMITS = "no NaN or Infinity, 200 levels, 4,300 digits"
+_LIMITS = "no NaN or Infinity, no number beyond 1.8e308, 200 levels, 4,300 digits"
+# Letters that begin what is looked for make each search several times as fast as one search for all of it.
+_NAN, _INFINITY = re.compile(b"NaN").search, re.compile(b"Infinity").search
+# An exponent that may be too large for a float. What follows a number in JSON does not follow such digits of a UUID.
+_E, _CAPITAL_E = (re.compile(letter + rb"\+?\d{3,}(?:[\s,}\]]|\Z)").search for letter in (b"e", b"E"))
 
 
 class _Envelope(TypedDict, Generic[T]):
@@ -108,7 +112,7 @@ def _typed_dict(fields: dict[str, Any]) -> Any:
 
 def _validated(validate: Callable[[bytes], Any], profile: ApiProfile, request: Request, response: Response) -> Any:
     body = _text(response.body)
-    if has(body, b"NaN") or has(body, b"Infinity"):  # rarely, and then perhaps inside a text
+    if _NAN(body) or _INFINITY(body) or _E(body) or _CAPITAL_E(body):  # rarely, and then perhaps inside a text
         _plain(profile, request, response)
     try:
         found = validate(body)
@@ -139,9 +143,12 @@ def _plain(profile: ApiProfile, request: Request, response: Response) -> Any:
 
 def _json(body: bytes) -> Any:
     try:
-        return from_json(_text(body), allow_inf_nan=False)
+        value = from_json(_text(body), allow_inf_nan=False)
+        if _E(body) or _CAPITAL_E(body):
+            from_json(to_json(value), allow_inf_nan=False)  # what has become infinite is written as Infinity
     except ValueError:
         return _NOT_JSON
+    return value
 
 
 def _reports_failure(value: Any) -> bool:
