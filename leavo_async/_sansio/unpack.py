@@ -25,7 +25,7 @@ def unpack(body: bytes, coding: str, *, max_bytes: int) -> bytes:
         return body
     if coding not in _WINDOW:
         raise _final("the answer is packed in a way that was not asked for", max_repeats=0)
-    if _WINDOW[coding] == _GZIP and not _GZIP_MAGIC.startswith(body[:2]):
+    if not _may_be(_WINDOW[coding], body[:2]):
         raise _final(f"the answer calls itself {coding}, and is not", max_repeats=1)
     problem: LeavoError
     try:
@@ -38,6 +38,13 @@ def unpack(body: bytes, coding: str, *, max_bytes: int) -> bytes:
 def too_large(max_bytes: int) -> ResponseTooLargeError:
     """The error for a body above the limit."""
     return ResponseTooLargeError(f"the answer is larger than {max_bytes:,} bytes; ask for less, such as a smaller page")
+
+
+def _may_be(window: int, first: bytes) -> bool:
+    """Whether its first two bytes are those of the framing; of zlib's, a method and a check (RFC 1950 §2.2)."""
+    if window == _GZIP:
+        return _GZIP_MAGIC.startswith(first)
+    return len(first) < 2 or (first[0] & 15 == 8 and int.from_bytes(first) % 31 == 0)
 
 
 def _final(message: str, *, max_repeats: int) -> ProtocolError:

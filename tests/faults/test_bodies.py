@@ -146,7 +146,6 @@ CUT = {
         head(b"Transfer-Encoding: chunked", b"Content-Encoding: gzip") + b"5\r\n" + GZIP[:5] + b"\r\n0\r\n\r\n"
     ),
     "cut deflate": corrupt(packed(ZLIB[:-1], b"deflate")),
-    "deflate that is none": corrupt(packed(BODY, b"deflate")),
 }
 BAD_CHUNK = b"zz\r\n"
 FRAMING = {
@@ -171,6 +170,9 @@ FRAMING = {
 PACKING = {
     "gzip that is plain text": wrongly_packed(packed(BODY), sends=2),
     "gzip that is a page": wrongly_packed(packed(PAGE), sends=2),
+    "deflate that is plain text": wrongly_packed(packed(BODY, b"deflate"), sends=2),
+    "deflate that is a page": wrongly_packed(packed(PAGE, b"deflate"), sends=2),
+    "deflate without its frame": wrongly_packed(packed(ZLIB[2:-4], b"deflate"), sends=2),
     "an unknown coding": wrongly_packed(packed(BODY, b"br"), sends=1),
     "a coding that was not asked for": wrongly_packed(packed(BODY, b"zstd"), sends=1),
     "two codings": wrongly_packed(packed(GZIP, b"gzip, gzip"), sends=1),
