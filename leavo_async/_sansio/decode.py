@@ -40,14 +40,14 @@ def decode(profile: ApiProfile, request: Request, response: Response, cast_to: A
     shape, APIError if it reports a failure.
     """
     if not response.body or response.body.isspace():
-        return _nothing(request, cast_to)
+        return _nothing(request, response, cast_to)
     if cast_to is None:
         value = _unwrapped(profile, _plain(profile, request, response))
     else:
         found = _validated(_validator(cast_to), profile, request, response)
         value = found["data"] if _is_envelope(found) else found
     if request.echo is not None:
-        _check_echo(request, value)
+        _check_echo(request, response, value)
     return value
 
 
@@ -162,18 +162,18 @@ def _unwrapped(profile: ApiProfile, value: Any) -> Any:
     return value
 
 
-def _check_echo(request: Request, value: Any) -> None:
+def _check_echo(request: Request, response: Response, value: Any) -> None:
     """An answer about another thing than was asked for is somebody else's: of another call, or of another tenant."""
     assert request.echo is not None
     name, asked = request.echo
     found = value.get(name) if isinstance(value, dict) else getattr(value, name, None)
     if found is not None and str(found) != asked:
-        raise _unreadable(f"{request}: the answer has another {name} than was asked for", max_repeats=1)
+        raise _unreadable(request, response, f"the answer has another {name} than was asked for", max_repeats=1)
 
 
-def _nothing(request: Request, cast_to: Any) -> None:
+def _nothing(request: Request, response: Response, cast_to: Any) -> None:
     if cast_to is not None:
-        raise _unreadable(f"{request}: the server reported success, but its answer is empty", max_repeats=1)
+        raise _unreadable(request, response, "the server reported success, but its answer is empty", max_repeats=1)
 
 
 def _wrong_shape(profile: ApiProfile, request: Request, response: Response, problems: tuple[str, ...]) -> LeavoError:
@@ -189,12 +189,13 @@ def _wrong_shape(profile: ApiProfile, request: Request, response: Response, prob
 
 
 def _not_json(request: Request, response: Response) -> ProtocolError:
+    problem, max_repeats = "the answer is not JSON", 1
     if _text(response.body).lstrip()[:1] == b"<":
         # Of a proxy, a captive portal or a login page: it will say the same again.
-        return _unreadable(f"{request}: the answer is a page of HTML or XML, not JSON; check base_url", max_repeats=0)
-    if _was_meant(response.body):
-        return _unreadable(f"{request}: the answer is not JSON that can be read: {_LIMITS}", max_repeats=0)
-    return _unreadable(f"{request}: the answer is not JSON", max_repeats=1)
+        problem, max_repeats = "the answer is a page of HTML or XML, not JSON; check base_url", 0
+    elif _was_meant(response.body):
+        problem, max_repeats = f"the answer is not JSON that can be read: {_LIMITS}", 0
+    return _unreadable(request, response, problem, max_repeats=max_repeats)
 
 
 def _was_meant(body: bytes) -> bool:
@@ -207,8 +208,9 @@ def _was_meant(body: bytes) -> bool:
         return "recursion limit" in str(error) or "out of range" in str(error)
 
 
-def _unreadable(message: str, *, max_repeats: int) -> ProtocolError:
-    error = ProtocolError(message)
+def _unreadable(request: Request, response: Response, problem: str, *, max_repeats: int) -> ProtocolError:
+    error = ProtocolError(f"{request}: {problem}")
+    error.status = response.status
     error.outcome = "done"
     error.max_repeats = max_repeats
     return error

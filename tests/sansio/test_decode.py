@@ -251,6 +251,16 @@ def test_a_page_of_html_is_believed_at_once_and_broken_json_the_second_time(body
     assert (caught.value.max_repeats, caught.value.outcome) == (max_repeats, "done")
 
 
+@pytest.mark.parametrize("body", [b"", b"<html>", b'{"a', b'{"a": NaN}', b'{"id": "2"}'])
+def test_what_cannot_be_read_tells_its_status(body: bytes) -> None:
+    """The head of the answer was read: whoever looks into it sees that it was called a success."""
+    asked = Request("GET", "/leads/1", "https://api.example.com/leads/1", {}, echo=("id", "1"))
+    with pytest.raises(ProtocolError) as caught:
+        decode(LEAVO, asked, Response(201, reply().headers, body), dict[str, Any])
+
+    assert 201 == caught.value.status
+
+
 @pytest.mark.parametrize("cast_to", [None, Lead])
 @pytest.mark.parametrize("enveloped", [True, False])
 def test_an_answer_about_another_thing_is_refused(cast_to: Any, enveloped: bool) -> None:
