@@ -26,6 +26,8 @@ _NAN, _INFINITY = re.compile(b"NaN").search, re.compile(b"Infinity").search
 # An exponent that may be too large for a float. What follows a number in JSON does not follow such digits of a UUID.
 _E, _CAPITAL_E = (re.compile(letter + rb"\+?\d{3,}(?:[\s,}\]]|\Z)").search for letter in (b"e", b"E"))
 
+_UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+
 
 class _Envelope(TypedDict, Generic[T]):
     data: T
@@ -167,8 +169,13 @@ def _check_echo(request: Request, response: Response, value: Any) -> None:
     assert request.echo is not None
     name, asked = request.echo
     found = value.get(name) if isinstance(value, dict) else getattr(value, name, None)
-    if found is not None and str(found) != asked:
+    if found is not None and str(found) != asked and not _is_same_uuid(str(found), asked):
         raise _unreadable(request, response, f"the answer has another {name} than was asked for", max_repeats=1)
+
+
+def _is_same_uuid(found: str, asked: str) -> bool:
+    """In another letter case it is the same UUID (RFC 9562 §4); other ids may differ by nothing else."""
+    return found.lower() == asked.lower() and _UUID.fullmatch(asked) is not None
 
 
 def _nothing(request: Request, response: Response, cast_to: Any) -> None:

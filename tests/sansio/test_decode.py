@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -273,3 +274,20 @@ def test_an_answer_about_another_thing_is_refused(cast_to: Any, enveloped: bool)
     with pytest.raises(ProtocolError, match="another id"):
         answered({"id": "2"})
     assert answered({"id": "1"})
+
+
+@pytest.mark.parametrize(
+    ("asked", "found", "is_same"),
+    [
+        ("0198a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b", "0198A0B1-C2D3-7E4F-8A5B-6C7D8E9F0A1B", True),
+        ("0198A0B1-C2D3-7E4F-8A5B-6C7D8E9F0A1B", "0198a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b", True),
+        ("0198a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b", "0198A0B1-C2D3-7E4F-8A5B-6C7D8E9F0A1C", False),
+        ("aB3dE6gH9jK2", "Ab3De6Gh9Jk2", False),
+        ("aBcDeF", "abcdef", False),
+    ],
+)
+def test_a_uuid_is_the_same_in_other_letters(asked: str, found: str, is_same: bool) -> None:
+    """Servers write them as they like; of other ids each letter counts."""
+    request = Request("GET", f"/leads/{asked}", f"https://api.example.com/leads/{asked}", {}, echo=("id", asked))
+    with nullcontext() if is_same else pytest.raises(ProtocolError, match="another id"):
+        assert {"id": found} == decode(LEAVO, request, reply(200, {"id": found}))
