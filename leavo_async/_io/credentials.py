@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from inspect import isawaitable
+from typing import Any
 
 from leavo_async._io.warn import warn
 from leavo_async._sansio.auth import Ask, Secret, checked_key, days_warned_at
+from leavo_async.errors import ConfigError
 
 
 class Credentials:
@@ -84,7 +87,7 @@ class Credentials:
         if self._ask is None:
             return
         try:
-            secret = Secret.of(await self._ask())  # wrapped at once: no frame of ours has the plain text
+            secret = Secret.of(await _promised(self._ask))  # wrapped at once: no frame of ours has the plain text
         finally:
             self.asked += 1
         secret = checked_key(secret, variable=self._variable)
@@ -93,6 +96,18 @@ class Credentials:
 
     async def _from_environment(self) -> Secret:
         return checked_key(_environment(self._variable), variable=self._variable)
+
+
+def _promised(ask: Ask) -> Awaitable[str | Secret]:
+    """What the function gives, if it can be awaited; ConfigError otherwise."""
+    promise: Any = ask()
+    if isawaitable(promise):
+        return promise
+    promise = None  # it is the key, and this frame is in the traceback
+    raise ConfigError(
+        "credentials: the function that gives the key must be awaited: make it a coroutine function (async def), "
+        "and there call one that blocks by await asyncio.to_thread(...)"
+    )
 
 
 def _environment(variable: str) -> Secret | None:

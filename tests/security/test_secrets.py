@@ -511,6 +511,37 @@ async def test_a_key_that_is_no_text_is_refused_and_not_shown(wrong: Any) -> Non
     assert KEY not in "".join([str(error) + repr(error) + printed_locals(error) for error in caught])
 
 
+@virtual_time
+@pytest.mark.parametrize("given", [KEY, Secret(KEY), None])
+async def test_a_function_that_does_not_wait_is_refused_before_anything_is_sent(given: Any) -> None:
+    """The error says what to make of it, and neither it nor its traceback shows the key that was given."""
+    transport = FakeTransport(reply(200, {}))
+    caught: list[Any] = []
+    for _ in range(2):
+        try:
+            await LeavoClient(lambda: given, transport=transport).request("POST", "/x", json={})
+        except Exception as error:
+            caught.append(error)
+
+    assert [(ConfigError, "not sent")] * 2 == [(type(error), error.outcome) for error in caught]
+    assert "make it a coroutine function (async def)" in str(caught[0])
+    assert [] == transport.requests
+    assert KEY not in "".join([str(error) + repr(error) + printed_locals(error) for error in caught])
+
+
+@virtual_time
+async def test_a_function_may_give_anything_that_can_be_awaited() -> None:
+    """Such as a task, a future, or the coroutine of another function."""
+    made: list[asyncio.Task[str]] = []
+
+    def vault() -> asyncio.Task[str]:
+        made.append(asyncio.create_task(_vault()))
+        return made[0]
+
+    for source in (vault, lambda: _vault()):
+        assert {} == await LeavoClient(source, transport=FakeTransport(reply(200, {}))).request("GET", "/x")
+
+
 # A key that ends, and one that is refused
 
 
