@@ -196,7 +196,7 @@ def _json_bytes(value: Any) -> bytes:
 
 
 def _query(params: Mapping[str, Any]) -> str:
-    if not _RESERVED_PARAMS.isdisjoint(params):
+    if not _RESERVED_PARAMS.isdisjoint(str(name).lower() for name in params):
         raise ConfigError("params: a key does not belong into a URL, where logs and proxies keep it")
     pairs = [(name, _word(item)) for name, value in params.items() for item in _items(value)]
     try:

@@ -287,7 +287,8 @@ def test_a_private_callback_is_refused_unless_the_session_may_name_one() -> None
     assert encoded("POST", "/hooks", Rules(BASE, routes=ROUTES), json={"active": False})
 
 
-def test_no_key_goes_into_a_url() -> None:
-    """Logs and proxies keep it there."""
+@pytest.mark.parametrize("name", ["api_key", "API_KEY", "Api-Key", "access_token", "ACCESS_token"])
+def test_no_key_goes_into_a_url(name: str) -> None:
+    """Logs and proxies keep it there, in whatever letters its name is written."""
     with pytest.raises(ConfigError, match="URL"):
-        encoded(params={"api_key": "x"})
+        encoded(params={"a": 1, name: "x"})
