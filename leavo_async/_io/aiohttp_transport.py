@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import re
 import select
 import socket
 import ssl
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
@@ -40,6 +41,7 @@ _KEEP_ALIVE = 4.0
 _CONNECT_TIMEOUT = 10.0
 # "Bearer" and its like are words of the credentials, too, and no secret.
 _SHORTEST_SECRET = 7
+_CODES = re.compile("%[0-9A-F]{2}")  # of percent-encoding, which some write in small letters
 _LARGE = 256 * 1024
 # Unpacking this much takes a few milliseconds; more than that is done off the event loop.
 _UNPACK_IN_THREAD = 256 * 1024
@@ -331,11 +333,14 @@ def _data(body: bytes) -> bytes | io.BytesIO:
 
 
 def _forms(word: str) -> list[tuple[bytes, str]]:
-    """A word of the credentials as a server may echo it: as it is, and as JSON may write it."""
+    """A word of the credentials as a server may echo it: as it is, as JSON may write it, and as in a URL."""
     if len(word) < _SHORTEST_SECRET:
         return []
     escaped = json.dumps(word)[1:-1]
-    return [(form.encode(), form) for form in dict.fromkeys((word, escaped, escaped.replace("/", "\\/")))]
+    quoted = [quote(word), quote(word, safe="")]
+    small = [_CODES.sub(lambda code: code[0].lower(), form) for form in quoted]
+    forms = (word, escaped, escaped.replace("/", "\\/"), *quoted, *small)
+    return [(form.encode(), form) for form in dict.fromkeys(forms)]
 
 
 def _session(connector: CleanConnector, proxy: str | None) -> aiohttp.ClientSession:

@@ -293,6 +293,24 @@ async def test_a_key_echoed_as_json_writes_it_is_hidden_too(status: int) -> None
     assert "CANARY" not in f"{vars(caught.value)} {caught.value.response}"
 
 
+@pytest.mark.parametrize(
+    "echoed",
+    ["sk/abc%2BCANARY7f3a9b%3D%3D", "sk%2Fabc%2BCANARY7f3a9b%3D%3D", "sk%2fabc%2bCANARY7f3a9b%3d%3d"],
+    ids=["slashes as they are", "slashes too", "small letters"],
+)
+async def test_a_key_echoed_as_a_url_has_it_is_hidden_too(echoed: str) -> None:
+    """Percent-encoded, as in a link to a page about the error, in its body and in its head."""
+    body = f'{{"error": {{"code": "X", "message": "see /keys?key={echoed}"}}}}'.encode()
+    head = f"HTTP/1.1 400 X\r\nLink: </keys/{echoed}>\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    async with wire(head + body) as served:
+        key = "sk/abc+CANARY7f3a9b=="
+        async with Session(LEAVO, key, base_url=served.url, allow_insecure_loopback=True, limits=()) as session:
+            with pytest.raises(APIError, match=r"see /keys\?key=\[redacted\]") as caught:
+                await session.request("GET", "/x")
+
+    assert "CANARY" not in f"{vars(caught.value)} {caught.value.response}"
+
+
 async def test_an_answer_to_head_has_no_body() -> None:
     """Whatever its head says about one."""
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\nContent-Encoding: br\r\n\r\n"
