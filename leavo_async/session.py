@@ -456,7 +456,7 @@ def _new_key() -> str:
 
 def _seconds(name: str, value: Any) -> float:
     # Infinity would be no limit at all, and an attempt without one can hang for ever. NaN fails each comparison.
-    if not isinstance(value, (int, float)) or not 0 < value <= sys.float_info.max:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= sys.float_info.max:
         raise ConfigError(f"{name}: expected a finite number of seconds above 0")
     return value
 

@@ -57,7 +57,10 @@ class AbortSignal:
 
     @staticmethod
     def any(signals: Iterable[AbortSignal]) -> AbortSignal:
-        """A signal that aborts as soon as one of these does, with its reason; it listens only while listened to."""
+        """A signal that aborts as soon as one of these does, with its reason; it listens only while listened to.
+
+        ConfigError if one of them is no AbortSignal.
+        """
         return _Any(signals)
 
     @property
@@ -246,8 +249,11 @@ class _Any(AbortSignal):
 
     def __init__(self, signals: Iterable[AbortSignal]) -> None:
         super().__init__()
+        given: tuple[Any, ...] = tuple(signals)
+        if not all(isinstance(signal, AbortSignal) for signal in given):
+            raise ConfigError("AbortSignal.any: expected AbortSignals, such as AbortController().signal")
         # Flat: signals made of signals made of signals cost no more than their number.
-        self._sources = tuple(dict.fromkeys(source for signal in signals for source in signal.sources))
+        self._sources = tuple(dict.fromkeys(source for signal in given for source in signal.sources))
 
     @property
     def sources(self) -> tuple[AbortSignal, ...]:
@@ -311,7 +317,7 @@ class _Any(AbortSignal):
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float))
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def running_clock() -> Callable[[], float]:

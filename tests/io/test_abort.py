@@ -381,7 +381,7 @@ async def test_a_timeout_of_zero_has_aborted_at_once() -> None:
 
 @pytest.mark.parametrize(
     "seconds",
-    [-1, -1e-9, math.nan, math.inf, -math.inf, "5", None, b"5", [5], 5j, Decimal(5), 10**400],
+    [-1, -1e-9, math.nan, math.inf, -math.inf, "5", None, b"5", [5], 5j, Decimal(5), 10**400, True, False],
     ids=lambda seconds: str(seconds)[:10],
 )
 def test_a_timeout_that_is_no_time_is_refused(seconds: Any) -> None:
@@ -453,6 +453,14 @@ def test_any_of_nothing_never_aborts() -> None:
     signal.remove_listener(heard)
 
     assert (signal.aborted, signal.reason, signal.sources, listening(signal)) == (False, None, (), 0)
+
+
+@pytest.mark.parametrize("wrong", [None, 5, "signal", AbortController(), AbortSignal])
+def test_any_of_what_is_no_signal_is_refused(wrong: Any) -> None:
+    """With a ConfigError that says what was expected, as everywhere where a signal is taken."""
+    for signals in ([wrong], (AbortController().signal, wrong), iter([wrong])):
+        with pytest.raises(ConfigError, match=r"AbortSignal.any: expected AbortSignals, such as"):
+            AbortSignal.any(signals)
 
 
 def test_any_of_one_is_another_signal_with_its_reason() -> None:
