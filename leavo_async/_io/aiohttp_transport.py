@@ -413,8 +413,8 @@ def _is_unknown_name(error: Any) -> bool:
     return isinstance(error, aiohttp.ClientConnectorDNSError) and error.errno in _NO_SUCH_NAME
 
 
-def _is_old_tls(error: Any) -> bool:
-    """A server without TLS 1.2 hangs up in the middle of the handshake; asyncio has no number for that."""
+def _hung_up_in_handshake(error: Any) -> bool:
+    """A server without TLS 1.2 may do so, and one that is just going down; asyncio has no number for it."""
     return (
         isinstance(error, aiohttp.ClientConnectorError)
         and isinstance(error.os_error, ConnectionResetError)
@@ -428,12 +428,13 @@ def _wants_password(error: Any) -> bool:
 
 _NO_SUCH_NAME = {number for name in ("EAI_NONAME", "EAI_NODATA") if (number := getattr(socket, name, None)) is not None}
 _NO_TLS = "the server's certificate or TLS version was refused"
+_HUNG_UP = "the server hung up in the TLS handshake; perhaps it speaks no TLS 1.2"
 _NOT_HTTP = "what came back is not HTTP"
 _NO_CONNECTION = "no connection could be made"
 # In this order: the first that fits counts. The number says how many more sends could help.
 _TRANSLATIONS: tuple[tuple[Callable[[Exception], bool], type[LeavoError], str, int | None], ...] = (
     (_is_a(aiohttp.ClientSSLError), TLSError, _NO_TLS, None),
-    (_is_old_tls, TLSError, _NO_TLS, None),
+    (_hung_up_in_handshake, ConnectError, _HUNG_UP, 1),
     (_is_a(aiohttp.ConnectionTimeoutError), ConnectTimeoutError, f"no connection within {_CONNECT_TIMEOUT:g} s", None),
     (_is_unknown_name, ConnectError, "the name of the host is not known; check base_url", 1),
     (_is_a(aiohttp.ClientConnectorError), ConnectError, _NO_CONNECTION, None),

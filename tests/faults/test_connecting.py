@@ -145,6 +145,10 @@ async def resets_after_the_hello(other: socket.socket) -> None:
     await resets(other)
 
 
+async def hangs_up(other: socket.socket) -> None:
+    other.close()
+
+
 async def hangs_up_after_the_hello(other: socket.socket) -> None:
     await after_the_hello(other)
     other.close()
@@ -214,17 +218,20 @@ PASSING = {
     "reset in the TLS handshake": Row(accepts_and(resets_after_the_hello), ConnectError, tls=True),
     "the TLS handshake hangs": Row(accepts_and(holds), ConnectTimeoutError, tls=True),
 }
+DOUBTFUL = {
+    "hung up as soon as accepted": Row(accepts_and(hangs_up), ConnectError, tls=True),
+    "TLS 1.1 at most, and hangs up": Row(accepts_and(hangs_up_after_the_hello), ConnectError, tls=True),
+}
 LASTING = {
     "TLS 1.1 at most, and says so": Row(accepts_and(says(alert(70))), TLSError, tls=True),
     "no cipher in common": Row(accepts_and(says(alert(40))), TLSError, tls=True),
-    "TLS 1.1 at most, and hangs up": Row(accepts_and(hangs_up_after_the_hello), TLSError, tls=True),
     "plain HTTP, and says so": Row(accepts_and(says(http(400))), TLSError, tls=True),
 }
 passing = pytest.mark.parametrize("row", PASSING.values(), ids=PASSING)
 
 
 @every_kind
-@passing
+@pytest.mark.parametrize("row", (PASSING | DOUBTFUL).values(), ids=PASSING | DOUBTFUL)
 async def test_what_could_not_connect_is_sent_as_soon_as_it_can(row: Row, kind: Kind, trusted: Trusted) -> None:
     """Nothing was sent, so even what must not be done twice goes again."""
     async with (
@@ -253,6 +260,28 @@ async def test_what_can_never_connect_ends_with_the_fourth_attempt(row: Row, kin
         assert [] == server.requests
         server.let_in()
         await one.check(ended, sent=0, done=len(server.effects))
+
+
+@every_kind
+@pytest.mark.parametrize("row", DOUBTFUL.values(), ids=DOUBTFUL)
+async def test_a_server_that_hangs_up_in_the_tls_handshake_is_asked_twice(
+    row: Row, kind: Kind, trusted: Trusted
+) -> None:
+    """It may be going down just now; if it speaks no TLS that is safe, it would hang up each time."""
+    async with row.shut(trusted) as server, trial(server.url, kind, ssl_context=trusted.client, timeout=5) as one:
+        ended = await one.call()
+
+        check_hung_up(ended)
+        assert (2, []) == (server.tried, server.requests)
+        server.let_in()
+        await one.check(ended, sent=0, done=len(server.effects))
+
+
+def check_hung_up(ended: Any) -> None:
+    assert (ConnectError, "not sent", "connect", True) == story(ended)
+    assert "the server hung up in the TLS handshake; perhaps it speaks no TLS 1.2" in str(ended)
+    assert "certificate" not in str(ended)
+    assert 2 == len(ended.attempts)
 
 
 @every_kind
@@ -358,14 +387,14 @@ async def test_a_certificate_that_proves_nothing_is_refused_once(
 
 
 @every_kind
-async def test_a_real_server_of_tls_1_1_is_refused_once(kind: Kind, trusted: Trusted) -> None:
-    """As it is by Python's own server, which hangs up without a word."""
+async def test_a_real_server_of_tls_1_1_is_asked_twice(kind: Kind, trusted: Trusted) -> None:
+    """Python's own hangs up without a word, so it cannot be told from one that is going down."""
     context = no_tls_above_1_1(trusted)
     async with Wire(tls=context) as wire, trial(wire.url, kind, ssl_context=trusted.client, timeout=5) as one:
         ended = await one.call()
 
-        assert (TLSError, "not sent", "connect", True) == story(ended)
-        assert (1, []) == (len(ended.attempts), wire.requests)
+        check_hung_up(ended)
+        assert [] == wire.requests
         context.maximum_version = ssl.TLSVersion.TLSv1_3
         await one.check(ended, sent=0, done=len(wire.effects))
 
