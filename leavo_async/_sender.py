@@ -200,6 +200,8 @@ def _outcome(call: Call[T], outcome: Response | Failure) -> T:
 def _unreadable(call: Call[T], error: LeavoError) -> Failure:
     """A good answer that says nothing of use. A write was done; a read may be told better the next time."""
     error.__traceback__ = None  # the frames of decoding hold people's data
+    if isinstance(error, TransportError):
+        call.progress.abort()  # it may have been another's answer: then each one on this connection would be
     again = isinstance(error, TransportError) and not is_write(call.request.method)
     return Failure(error, final=None if again else HOPELESS)
 

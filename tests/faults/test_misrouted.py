@@ -16,7 +16,7 @@ import trustme
 from leavo_async import OutcomeUnknownError, RetryPolicy
 
 from .judge import KINDS, Kind, trial
-from .wire import Line, Received, Step, Wire, echo, http, push_later
+from .wire import Line, Received, Step, Wire, answer, echo, http, push_later
 
 pytestmark = pytest.mark.asyncio
 
@@ -222,3 +222,17 @@ async def test_an_answer_that_overtakes_is_found_out_by_its_id() -> None:
         assert {"path": "/backend/leads/7", "n": 2} == ended
         assert [1, 2] == [request.connection for request in wire.requests]
         await one.check(ended, sent=2, done=None)
+
+
+@pytest.mark.parametrize(
+    "wrong", [b'{"id": "666"}', b'{"id": "7', b"", b"<html>"], ids=["another", "cut", "none", "page"]
+)
+async def test_a_connection_with_a_wrong_answer_is_not_used_again(wrong: bytes) -> None:
+    """Whoever came out of step there would give each call the answer of the one before it."""
+    async with Wire(answer(http(body=wrong)), echo()) as wire, trial(wire.url, "read", timeout=2) as one:
+        await one.call("/backend/leads/7", cast_to=dict[str, Any])
+        ended = await one.call("/backend/leads/8")
+
+        assert "/backend/leads/8" == ended["path"]
+        assert [1, 2, 2][: len(wire.requests)] == [request.connection for request in wire.requests]
+        await one.check(ended, sent=len(one.records), done=None)
