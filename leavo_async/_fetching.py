@@ -131,7 +131,8 @@ class Fetching:
             self._until = loop.time() + self._listing.deadline
 
     async def _turned(self) -> bool:
-        self._given = None
+        if self._left:  # else it may have been cut, and the token is for the rest of it
+            self._given = None
         while self._left and not self.plan.is_over():
             self._pump()
             span = ready(self.plan.spans, ordered=self._manner.ordered)

@@ -558,6 +558,17 @@ async def test_what_comes_again_can_be_left_out() -> None:
             assert await seen(pages) == ids(most or 6)
 
 
+@virtual_time
+async def test_a_listing_without_duplicates_may_be_read_in_pieces() -> None:
+    """A page may be cut in its middle."""
+    token, found = None, []
+    for piece in (3, 4, 100):
+        pages = leads(Crm(45), max_items=piece, resume=token, dedupe_by="id")
+        found += await seen(pages)
+        token = pages.resume_token
+    assert (found, token) == (ids(45), None)
+
+
 @pytest.mark.parametrize("concurrency", [1, 2, 5])
 def test_a_page_of_which_all_was_there_already_holds_nothing_up(concurrency: int) -> None:
     """It is not given, and the next one is asked for."""
