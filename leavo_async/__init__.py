@@ -52,8 +52,9 @@ from leavo_async.errors import (
     TransportError,
     UnprocessableError,
 )
+from leavo_async.options import CallOptions, ListOptions
 from leavo_async.pagination import Pages
-from leavo_async.session import CallOptions, ListOptions, Session
+from leavo_async.session import Session
 
 if TYPE_CHECKING:
     from leavo_async.apis.leavo import Lead, LeavoClient, NewLead

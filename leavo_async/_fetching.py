@@ -7,6 +7,7 @@ import sys
 from collections.abc import Awaitable, Callable, Hashable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from operator import length_hint
 from typing import Any, NamedTuple
 
 from leavo_async._io.abort import AbortSignal
@@ -14,7 +15,7 @@ from leavo_async._sansio.given import Given, Unique
 from leavo_async._sansio.paging import Bookmark, Page, Paging, Place
 from leavo_async._sansio.plan import Span, fitting_concurrency, plan_of, ready
 from leavo_async._sansio.resume import token_of
-from leavo_async.errors import DeadlineError, LeavoError, ResponseValidationError
+from leavo_async.errors import ClosedError, DeadlineError, LeavoError, ResponseValidationError
 
 # How much of the measured latency the latest page changes.
 _SMOOTHING = 0.25
@@ -71,6 +72,7 @@ class Fetching:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._until: float | None = None
         self._is_stopped = False
+        self._is_cut_off = False  # it has ended, and neither by itself nor by aclose()
         self._seconds: float | None = None
         self._concurrency = manner.concurrency or 2
         self._given: Given | None = None
@@ -88,16 +90,17 @@ class Fetching:
         if self._loop is None:
             self._begin(asyncio.get_running_loop())
         try:
-            if not self._is_stopped and await self._turned():
+            if await self._turned():
                 return True
         except BaseException as error:
+            self._is_cut_off = True
             self.stop()
             if isinstance(error, LeavoError):
                 error.resume_token = self.token
-            raise
-        finally:
-            if self._is_stopped:
+            if not isinstance(error, GeneratorExit):  # then nothing can be awaited any more
                 await self.aclose()
+            raise
+        await self.aclose()
         return False
 
     def stop(self) -> None:
@@ -107,9 +110,10 @@ class Fetching:
             self._is_stopped = True
             self.rest = iter(())
             self.plan.spans.clear()
-            for task in self._tasks:
-                task.cancel()
-            self._news.set()
+            with suppress(RuntimeError):  # the loop has been closed
+                for task in self._tasks:
+                    task.cancel()
+                self._news.set()
 
     async def aclose(self) -> None:
         """Stop, and wait until what was in flight has ended."""
@@ -131,9 +135,14 @@ class Fetching:
             self._until = loop.time() + self._listing.deadline
 
     async def _turned(self) -> bool:
-        if self._left:  # else it may have been cut, and the token is for the rest of it
+        while not self._is_stopped:
+            if length_hint(self.rest):  # of several consumers another one has turned
+                return True
+            if not self._left:
+                break  # the page that was cut stays: the token is for the rest of it
             self._given = None
-        while self._left and not self.plan.is_over():
+            if self.plan.is_over():
+                break
             self._pump()
             span = ready(self.plan.spans, ordered=self._manner.ordered)
             self._raise_if_ended(span)
@@ -142,13 +151,16 @@ class Fetching:
                 await self._news.wait()
             elif self._opened(span):
                 return True
+        if self._is_cut_off:
+            raise ClosedError(f"{self._listing.what}: this iteration has ended before the end: begin another one")
         self.stop()
         return False
 
     def _raise_if_ended(self, span: Span | None) -> None:
-        """By a page that will never come, or by the signal; the page's error knows more."""
+        """By a page that will never come, the deadline or the signal; the page's error knows more."""
         if span is not None and span.error is not None:
             raise span.error
+        self._time_left()
         if self._listing.signal is not None and self._listing.signal.aborted:
             raise self._listing.signal.error(f"{self._listing.what}: ")
 
@@ -169,9 +181,9 @@ class Fetching:
 
     def _pump(self) -> None:
         """Ask for as many pages as may be in hand."""
-        while not self._is_stopped and self._left and self._in_hand() < self._concurrency:
+        while not self._is_stopped and self._left and (self._in_hand() < self._concurrency or self._is_starved()):
             span = self.plan.ask()
-            if span is None:
+            if span is None or self._is_stopped:  # by a finalizer, in between
                 return
             task = asyncio.create_task(self._fetch(span))
             self._tasks[task] = span
@@ -180,9 +192,14 @@ class Fetching:
     def _in_hand(self) -> int:
         return sum(span.is_asked for span in self.plan.spans) + (self._given is not None)
 
+    def _is_starved(self) -> bool:
+        """Whether the consumer waits for a page that was never asked for, such as the rest of a short one."""
+        return self._given is None and bool(self.plan.spans) and not self.plan.spans[0].is_asked
+
     async def _fetch(self, span: Span) -> None:
         try:
-            size = min(span.size, self._manner.page_size)
+            # For the rest of a short page, too, a whole one: all of that rest may be what a server hides.
+            size = self._manner.page_size if span.is_gap else min(span.size, self._manner.page_size)
             fetched = await self._listing.fetch(span.at.place, size, self._time_left())
             if not (self._is_stopped or span.is_void):
                 self._received(span, fetched)
@@ -220,9 +237,10 @@ class Fetching:
     def _ended(self, task: asyncio.Task[None]) -> None:
         span = self._tasks.pop(task)
         if task.cancelled() and not (self._is_stopped or span.is_void):
-            # By somebody else, who goes through all tasks: whoever waits for the page must not wait for ever.
-            self.plan.failed(span, asyncio.CancelledError())
-            self._settle()
+            # By somebody else, who goes through all tasks, as a loop does at its end: nothing more may begin, and
+            # nobody may wait for the page for ever.
+            self._is_cut_off = True
+            self.stop()
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:

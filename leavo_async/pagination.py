@@ -44,7 +44,7 @@ class Pages(Generic[T]):
             listing.paging.size(page_size),
             None if concurrency is None else _whole("concurrency", concurrency, 1),
             None if max_items is None else _whole("max_items", max_items, 0),
-            ordered,
+            _truth("ordered", ordered),
             _key(dedupe_by),
             Bookmark() if resume is None else bookmark_of(resume, listing.id),
         )
@@ -137,6 +137,12 @@ class _Lists(Run[list[Any]]):
 def _whole(name: str, value: Any, least: int) -> int:
     if type(value) is not int or value < least:
         raise ConfigError(f"{name}={value}: expected a whole number, {least} or more")
+    return value
+
+
+def _truth(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ConfigError(f"{name}: expected True or False")
     return value
 
 

@@ -6,7 +6,6 @@ import asyncio
 import os
 import random
 import ssl
-import sys
 import time
 import uuid
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -17,7 +16,6 @@ from typing import Any, Self, TypedDict, TypeVar, Unpack
 from leavo_async import _sender
 from leavo_async._call import Call, Engine
 from leavo_async._fetching import Fetched, Listing
-from leavo_async._io.abort import AbortSignal
 from leavo_async._io.aiohttp_transport import AiohttpTransport, proxy_of_environment
 from leavo_async._io.credentials import Credentials
 from leavo_async._io.gate import Gate
@@ -26,13 +24,13 @@ from leavo_async._io.registry import GATES
 from leavo_async._io.slots import Slots
 from leavo_async._io.transport import Transport
 from leavo_async._sansio.auth import Ask, Secret
-from leavo_async._sansio.decode import decode, decode_page
+from leavo_async._sansio.decode import decode, page_decoder
 from leavo_async._sansio.encode import Rules, checked_base_url, checked_path, encode
 from leavo_async._sansio.idempotency import Honoured, checked_honoured
 from leavo_async._sansio.limits import Limit
 from leavo_async._sansio.messages import Request, Response
-from leavo_async._sansio.paging import Paging, Place
-from leavo_async._sansio.priority import NORMAL, Priority, rank
+from leavo_async._sansio.paging import Page, Paging, Place
+from leavo_async._sansio.priority import NORMAL, rank
 from leavo_async._sansio.profile import ApiProfile
 from leavo_async._sansio.records import Observer
 from leavo_async._sansio.resume import listing_id
@@ -40,47 +38,10 @@ from leavo_async._sansio.retry import RetryPolicy
 from leavo_async._sansio.routes import fitting_limits
 from leavo_async._sansio.status import Status
 from leavo_async.errors import ClosedError, ConfigError
+from leavo_async.options import CallOptions, checked_options, seconds
 from leavo_async.pagination import Pages
 
 T = TypeVar("T")
-
-
-class CallOptions(TypedDict, total=False):
-    """What each call may set for itself.
-
-    timeout: seconds for one attempt. deadline: seconds for the whole call, queue and waits included.
-    signal: an AbortSignal that ends the call, wherever it waits.
-    idempotency_key: your own name for a write, 1 to 64 visible ASCII characters. priority: "interactive" goes before
-    "normal", the default, and that before "bulk". retry: another RetryPolicy. headers: more header fields.
-    """
-
-    timeout: float
-    deadline: float | None
-    signal: AbortSignal | None
-    idempotency_key: str
-    priority: Priority
-    retry: RetryPolicy
-    headers: Mapping[str, str]
-
-
-class ListOptions(CallOptions, total=False):
-    """What each listing may set for itself, beside the CallOptions.
-
-    page_size: items a request, default as many as the API allows. max_items: where to end at the latest.
-    concurrency: pages in hand at a time, in flight or waiting for the consumer; 1 fetches nothing ahead. By default as
-    many as the key's rate allows at the latency that is measured, at most 32, and 8 where there is no limit.
-    ordered: False gives each page as it comes. dedupe_by: the field, or a function of an item, by which an item that
-    was given already is left out; all its values are kept in memory, and None leaves nothing out. resume: the
-    `resume_token` of a listing with the same filters, to go on where that one has stopped. deadline, signal: for the
-    whole iteration.
-    """
-
-    page_size: int | None
-    concurrency: int | None
-    max_items: int | None
-    ordered: bool
-    dedupe_by: str | Callable[[Any], Hashable] | None
-    resume: str | None
 
 
 class SessionOptions(TypedDict, total=False):
@@ -177,8 +138,8 @@ class Session:
             read_only=read_only,
             private_targets=allow_insecure_loopback,
         )
-        self._timeout = _seconds("timeout", timeout)
-        self._deadline = _deadline(deadline)
+        self._timeout = seconds("timeout", timeout)
+        self._deadline = None if deadline is None else seconds("deadline", deadline)
         self._retry = retry or RetryPolicy()
         if limits is not None and limiter is not None:
             raise ConfigError("limits and limiter: pass one of them; a Gate has its own limits")
@@ -243,16 +204,16 @@ class Session:
         Cursor or Before. cast_to: the type of one item. The others are those of ListOptions and CallOptions: a deadline
         or a signal given here is that of the whole iteration, all else holds for each page's call.
         """
-        paging = paging or self._profile.paging
-        filters = params or {}
-        paging.check(filters)
+        paging = self._profile.paging if paging is None else paging
+        filters = dict(_checked_filters(paging, params))
+        decoded = page_decoder(self._profile, paging, cast_to)
         listing = Listing(
-            partial(self._page, paging, path, filters, cast_to, options),
+            partial(self._page, paging, path, filters, decoded, checked_options(options)),
             paging,
             f"GET {checked_path(path)}",
-            listing_id(paging, path, filters),
+            listing_id(paging, self._base_url + path, filters),
             options.get("signal"),
-            _deadline(options.get("deadline")),
+            options.get("deadline"),
         )
         return Pages(
             listing,
@@ -269,7 +230,7 @@ class Session:
         paging: Paging,
         path: str,
         params: Mapping[str, Any],
-        cast_to: Any,
+        decoded: Callable[[Request, Response], Page],
         options: CallOptions,
         place: Place,
         size: int,
@@ -278,7 +239,6 @@ class Session:
         where, query = paging.address(path, params, place, size)
         if left is not None:
             options = {**options, "deadline": left}
-        decoded = partial(decode_page, self._profile, paging=paging, cast_to=cast_to)
         call = self._call("GET", where, query, None, options, decoded)
         page = await _sender.send(call)
         return Fetched(page, call.engine.watch.loop.time() - call.started, call.gate.rate(call.request.groups))
@@ -295,7 +255,7 @@ class Session:
 
         drain: seconds for which those under way may first come to their end; new ones are refused at once.
         """
-        seconds = _seconds("drain", drain) if drain else 0.0
+        wait = seconds("drain", drain) if drain else 0.0
         engine = self._engine
         if engine is None or self._is_of_another_process():
             self._closed = True  # connections of another process are not touched: that would disturb it there
@@ -307,8 +267,8 @@ class Session:
         if engine.watch.loop is not asyncio.get_running_loop():
             raise self._foreign()
         self._closed = True
-        if seconds and self._closing is None:
-            await engine.watch.drained(seconds)
+        if wait and self._closing is None:
+            await engine.watch.drained(wait)
         if self._closing is None:
             self._closing = asyncio.create_task(_close(engine))
         await asyncio.shield(self._closing)  # whoever stops waiting for it does not stop it
@@ -339,6 +299,8 @@ class Session:
         options: CallOptions,
         decoded: Callable[[Request, Response], T],
     ) -> Call[T]:
+        if options:
+            checked_options(options)
         request = encode(
             self._rules,
             method,
@@ -356,9 +318,9 @@ class Session:
             request,
             options.get("retry") or self._retry,
             decoded,
-            _seconds("timeout", options["timeout"]) if "timeout" in options else self._timeout,
-            _deadline(options["deadline"]) if "deadline" in options else self._deadline,
-            _signal(options["signal"]) if "signal" in options else None,
+            options.get("timeout", self._timeout),
+            options.get("deadline", self._deadline),
+            options.get("signal"),
             rank(options["priority"]) if "priority" in options else NORMAL,
         )
 
@@ -454,21 +416,13 @@ def _new_key() -> str:
     return str(uuid.uuid4())
 
 
-def _seconds(name: str, value: Any) -> float:
-    # Infinity would be no limit at all, and an attempt without one can hang for ever. NaN fails each comparison.
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= sys.float_info.max:
-        raise ConfigError(f"{name}: expected a finite number of seconds above 0")
-    return value
-
-
-def _signal(value: Any) -> AbortSignal | None:
-    if value is not None and not isinstance(value, AbortSignal):
-        raise ConfigError("signal: expected an AbortSignal, such as AbortController().signal")
-    return value
-
-
-def _deadline(value: float | None) -> float | None:
-    return None if value is None else _seconds("deadline", value)
+def _checked_filters(paging: Any, params: Any) -> Mapping[str, Any]:
+    if not isinstance(paging, Paging):
+        raise ConfigError("paging: expected Offset(...), Cursor(...) or Before(...)")
+    if params is not None and not isinstance(params, Mapping):
+        raise ConfigError("params: expected a mapping of names to values")
+    paging.check(params or {})
+    return params or {}
 
 
 def _at_least_one(name: str, value: Any) -> int:

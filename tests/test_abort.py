@@ -1080,7 +1080,7 @@ async def slowly(pages: AsyncIterable[object]) -> None:
 
 @virtual_time
 async def test_a_deadline_that_passes_while_the_consumer_works_lets_no_more_page_go_out() -> None:
-    """What has come is given; each iteration has the deadline for itself."""
+    """Nor is one given that has come before; each iteration has the deadline for itself."""
     transport = FakeTransport(lambda request: reply(200, [{"id": request.url}]), seconds=1)
     async with LeavoClient(KEY, transport=transport, limits=()) as leavo:
         pages = leavo.leads.list(page_size=1, concurrency=1, deadline=5)
@@ -1089,6 +1089,8 @@ async def test_a_deadline_that_passes_while_the_consumer_works_lets_no_more_page
             with pytest.raises(DeadlineError, match="the deadline of the listing has passed"):
                 await slowly(pages)
             assert len(transport.requests) == before + 1
+        with pytest.raises(DeadlineError):
+            await slowly(leavo.leads.list(page_size=1, deadline=5))
 
 
 # Imports

@@ -24,6 +24,7 @@ LAYERS = (
     ("leavo_async._io", 2),
     ("leavo_async._call", 3),
     ("leavo_async._sender", 3),
+    ("leavo_async.options", 4),
     ("leavo_async._fetching", 4),
     ("leavo_async.pagination", 4),
     ("leavo_async.session", 5),

@@ -190,8 +190,8 @@ MUTANTS = [
     Mutant(
         "a foreign cancellation taken for ours",
         "_io/guard.py",
-        "        ours_alone = self._task.uncancel() <= self._before\n",
-        "        ours_alone = self._task.uncancel() is not None\n",
+        "        ours_alone = task.uncancel() <= self._before\n",
+        "        ours_alone = task.uncancel() is not None\n",
         "tests/io/test_guard.py",
     ),
     Mutant(
@@ -218,8 +218,8 @@ MUTANTS = [
     Mutant(
         "a short page for the end of a listing",
         "_sansio/plan.py",
-        "return is_all if page.has_more is None else not page.has_more",
-        "return is_all or len(page.items) < span.size",
+        "return reached == total if page.has_more is None else",
+        "return reached == total or len(page.items) < span.size if page.has_more is None else",
         "tests/sansio/test_plan.py",
     ),
     Mutant(
@@ -255,6 +255,27 @@ MUTANTS = [
         "_fetching.py",
         " + (self._given is not None)",
         "",
+        "tests/test_pagination.py",
+    ),
+    Mutant(
+        "a page turned over another consumer's head",
+        "_fetching.py",
+        "            if length_hint(self.rest):  # of several",
+        "            if False:  # of several",
+        "tests/test_pagination.py",
+    ),
+    Mutant(
+        "a gap that nobody asks for",
+        "_fetching.py",
+        "(self._in_hand() < self._concurrency or self._is_starved())",
+        "self._in_hand() < self._concurrency",
+        "tests/test_pagination.py",
+    ),
+    Mutant(
+        "a listing that was cut off, told as ended",
+        "_fetching.py",
+        "        if self._is_cut_off:\n",
+        "        if False:\n",
         "tests/test_pagination.py",
     ),
     Mutant(
@@ -302,7 +323,7 @@ MUTANTS = [
     Mutant(
         "a server that ignores the offset",
         "_sansio/plan.py",
-        "        if items == self._kept:\n",
+        "        if _is_same(page, self._before) or _is_same(page, self._kept):\n",
         "        if False:\n",
         "tests/sansio/test_plan.py",
     ),

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import gc
+import weakref
 from collections.abc import AsyncIterable, Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any
@@ -140,10 +143,18 @@ async def test_settings_that_cannot_work_are_refused_before_anything_is_sent() -
     leavo: Any = client(server(1, enveloped=True))
     for wrong in (
         {"page_size": 0}, {"page_size": 101}, {"max_items": -1}, {"max_items": True}, {"concurrency": 0},
-        {"concurrency": 1.5}, {"resume": "x"}, {"dedupe_by": 3},
+        {"concurrency": 1.5}, {"resume": "x"}, {"dedupe_by": 3}, {"ordered": "no"}, {"signal": "x"}, {"retry": 3},
+        {"headers": 3}, {"timeout": 0}, {"timeout": True}, {"deadline": -1}, {"priority": "high"},
     ):  # fmt: skip
-        with pytest.raises(ConfigError):
+        with pytest.raises(ConfigError, match=next(iter(wrong))):
             leavo.leads.list(**wrong)
+    for wrong in ({"paging": "x"}, {"params": [1]}, {"cast_to": "nonsense"}, {"cast_to": {1: 2}}):
+        with pytest.raises(ConfigError, match=next(iter(wrong))):
+            leavo.pages("/x", **wrong)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'page_szie'"):
+        leavo.leads.list(page_szie=3)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'timout'"):
+        await leavo.leads.get("1", timout=3)
 
 
 # Ahead of the consumer
@@ -159,6 +170,7 @@ class Crm:
         self.count, self.fails, self.tells = count, fails or {}, tells
         self.seconds = seconds if callable(seconds) else lambda _: seconds
         self.asked: list[int] = []
+        self.urls: list[str] = []
         self.came: list[int] = []
         self.in_flight = self.most = self.cancelled = 0
 
@@ -170,6 +182,7 @@ class Crm:
         query = {name: values[0] for name, values in parse_qs(urlsplit(request.url).query).items()}
         offset, limit = int(query["offset"]), int(query["limit"])
         self.asked.append(offset)
+        self.urls.append(request.url)
         self.in_flight += 1
         self.most = max(self.most, self.in_flight)
         try:
@@ -395,9 +408,29 @@ async def test_a_task_that_somebody_else_cancels_does_not_keep_the_consumer_wait
     await asyncio.sleep(1)
     for other in asyncio.all_tasks() - {task, asyncio.current_task()}:
         other.cancel()
-    await asyncio.wait([task], timeout=1)
+    with pytest.raises(ClosedError, match="GET /backend/leads: this iteration has ended before the end") as caught:
+        await asyncio.wait_for(task, 1)
 
-    assert task.cancelled()
+    assert len(asyncio.all_tasks()) == 1
+    crm.seconds = lambda _: 0.1
+    assert await seen(leads(crm, resume=caught.value.resume_token)) == ids(90, 10)
+
+
+@virtual_time
+async def test_nothing_is_kept_of_an_iteration_that_has_ended() -> None:
+    """Its pages go at once, without the garbage collector."""
+    gc.disable()
+    try:
+        crm = Crm(1000, seconds=lambda offset: 0.1 if offset == 0 else 60)
+        run = aiter(leads(crm, concurrency=5))
+        await anext(run)
+        fetching = weakref.ref(run._fetching)  # type: ignore[attr-defined]
+        del run
+        for _ in range(4):
+            await asyncio.sleep(0)
+        assert fetching() is None
+    finally:
+        gc.enable()
 
 
 @virtual_time
@@ -414,12 +447,113 @@ async def test_each_iteration_is_a_fresh_one() -> None:
 
 @virtual_time
 async def test_after_its_end_an_iteration_stays_at_its_end() -> None:
-    """And so after an error."""
-    for crm in (Crm(15), Crm(15, fails={10: ConnectError("down")})):
-        run = aiter(leads(crm))
-        with suppress(ConnectError):
-            assert len(await seen(run)) == 15
-        assert await seen(run) == []
+    """By itself, or because it was closed."""
+    run = aiter(leads(Crm(15)))
+    assert (len(await seen(run)), await seen(run)) == (15, [])
+
+    run = aiter(leads(Crm(15)))
+    await anext(run)
+    await run.aclose()
+    assert await seen(run) == []
+
+
+@virtual_time
+async def test_an_iteration_that_was_cut_off_does_not_look_as_if_it_had_ended() -> None:
+    """By an error, or by a time limit around one step; the token leads on."""
+    crm = Crm(30, seconds=lambda offset: 1 if offset < 10 else 60)
+    run = aiter(leads(crm))
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(seen(run), 5)
+    with pytest.raises(ClosedError) as caught:
+        await anext(run)
+    assert await seen(leads(Crm(30), resume=caught.value.resume_token)) == ids(20, 10)
+
+
+@virtual_time
+async def test_consumers_that_share_an_iteration_lose_nothing() -> None:
+    """However slow they are: no page is turned before it is empty."""
+    for pace in (0.0, 0.3, 2.0):
+        shared, found = aiter(leads(Crm(60), concurrency=4)), list[str]()
+
+        async def work(shared: Any = shared, found: list[str] = found, pace: float = pace) -> None:
+            async for lead in shared:
+                await asyncio.sleep(pace)
+                found.append(lead.id)
+
+        await asyncio.gather(work(), work(), work())
+        assert sorted(found, key=int) == ids(60)
+
+
+@virtual_time
+async def test_if_one_of_several_consumers_ends_the_iteration_none_hangs() -> None:
+    """One that closes it, one that is cancelled, and a page that fails."""
+    for way in ("aclose", "cancel", "fail"):
+        crm = Crm(100, seconds=lambda offset: 1 if offset < 20 else 30, fails={20: ConnectError("down")})
+        shared = aiter(leads(crm, concurrency=2))
+        tasks = [asyncio.create_task(seen(shared)) for _ in range(3)]
+        await asyncio.sleep(5)
+        if way == "aclose":
+            await shared.aclose()
+        elif way == "cancel":
+            tasks[0].cancel()
+        done = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 100)
+        kinds = [type(each) for each in done]
+        assert kinds.count(ClosedError) == {"aclose": 0, "cancel": 2, "fail": 2}[way], kinds
+        assert kinds.count(list) == (3 if way == "aclose" else 0)
+
+
+@virtual_time
+async def test_a_step_that_is_closed_ends_the_iteration() -> None:
+    """As the garbage collector does with a consumer that nobody runs any more: nothing can be awaited then."""
+    crm = Crm(30, seconds=60)
+    run = aiter(leads(crm))
+    step = run.__anext__()
+    step.send(None)
+    await asyncio.sleep(1)
+    step.close()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert (crm.in_flight, len(asyncio.all_tasks())) == (0, 1)
+
+
+def test_a_loop_that_ends_is_not_kept_busy() -> None:
+    """asyncio.run cancels all tasks at its end; none of them begins another one."""
+    crm = Crm(1000, seconds=lambda offset: 0.01 if offset <= 20 else 60)
+    kept: list[Any] = []
+
+    async def main() -> None:
+        kept.append(aiter(leads(crm, concurrency=4)))
+        await anext(kept[0])
+        await asyncio.sleep(0.1)
+
+    asyncio.run(main())
+    asked = len(crm.asked)
+    assert (crm.in_flight, asked) == (0, len(set(crm.asked)))
+    kept.clear()
+    assert len(crm.asked) == asked
+
+
+@virtual_time
+async def test_with_less_allowed_than_is_in_hand_the_page_that_is_waited_for_is_still_asked_for() -> None:
+    """Latency has fallen, so less is allowed; what a short page lacked comes first nevertheless."""
+
+    class Short(Crm):
+        async def send(self, request: Request, progress: Progress) -> Response:
+            answer = await super().send(request, progress)
+            if self.asked.count(10) == 1 and request.url.endswith("offset=10"):
+                data = [{"id": str(n)} for n in range(10, 17)]
+                return reply(200, {"data": data, "pagination": {"total": self.count}})
+            return answer
+
+    crm = Short(400, seconds=lambda offset: 5 if offset == 0 else 0.01)
+    leavo = LeavoClient("made-up-key-3", transport=crm, limits=[RateLimit(600)])
+    found: list[str] = []
+    async for lead in leavo.leads.list(page_size=10):
+        found.append(lead.id)
+        if lead.id == "0":
+            await asyncio.sleep(30)
+
+    assert found == ids(400)
 
 
 # A page that fails
@@ -529,6 +663,26 @@ async def test_without_order_the_token_names_the_first_that_is_missing() -> None
     rest = await seen(leads(crm, resume=pages.resume_token))
 
     assert (found[:10], found[10] != "10", rest) == (ids(10), True, ids(50, 10))
+
+
+@virtual_time
+async def test_the_filters_are_those_that_the_listing_was_made_with() -> None:
+    """Whatever the caller does with the mapping afterwards."""
+    crm, params = Crm(45), {"search": "ana"}
+    session = Session(LEAVO, "made-up-key-1", transport=crm, limits=())
+    async for _ in session.pages("/x", params=params, page_size=10):
+        params["search"] = "bea"
+    assert all("search=ana" in url for url in crm.urls)
+
+
+def test_a_token_is_the_same_in_every_process() -> None:
+    """Although the order of a set is not; and it is not that of another server."""
+    make = functools.partial(LeavoClient, "made-up-key-1")
+    tags = [{"a", "b", "c"}, frozenset("cba"), {"c", "b", "a"}]
+    tokens = {make().pages("/x", params={"tags": each}).resume_token for each in tags}
+    assert len(tokens) == 1
+    with pytest.raises(ConfigError, match="another listing"):
+        make(base_url="https://other.example.com").pages("/x", params={"tags": tags[0]}, resume=tokens.pop())
 
 
 @virtual_time
@@ -651,8 +805,9 @@ async def test_pages_in_the_path_have_a_grand_total() -> None:
 @virtual_time
 async def test_errors_of_the_paging_say_which_listing_it_was() -> None:
     """And hold no cursor."""
-    data = {"data": [1], "paging": {"next_cursor": "secret-cursor", "has_more": True}}
-    session = Session(LEAVO, "made-up-key-1", transport=FakeTransport(reply(200, data)), limits=())
+    rest = {"paging": {"next_cursor": "secret-cursor", "has_more": True}}
+    transport = FakeTransport(lambda request: reply(200, {"data": [len(transport.requests)], **rest}))
+    session = Session(LEAVO, "made-up-key-1", transport=transport, limits=())
     with pytest.raises(ResponseValidationError, match="GET /x: the page that follows was there already") as caught:
         await session.pages("/x", paging=Cursor(100)).collect()
     assert "secret-cursor" not in str(caught.value)

@@ -145,9 +145,11 @@ class Guard:
         if self.signal is not None:
             for source in self.signal.sources:
                 source.remove_listener(self._aborted)
+        task = self._task
+        del self._task  # it has the error, whose frames have this guard
         if self.fired is None:
             return False
-        ours_alone = self._task.uncancel() <= self._before
+        ours_alone = task.uncancel() <= self._before
         return kind is asyncio.CancelledError and ours_alone
 
     def bound(self, seconds: float) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Annotated, Any, Generic, NotRequired, TypeVar
 
 import pydantic  # not from: TypeAdapter takes long to load, and whoever defines models pays for it there
@@ -16,7 +16,7 @@ from leavo_async._sansio.paging import Page, Paging, Parts
 from leavo_async._sansio.profile import ApiProfile
 from leavo_async._sansio.read import api_error
 from leavo_async._sansio.validation import kinds_of
-from leavo_async.errors import LeavoError, ProtocolError, ResponseValidationError
+from leavo_async.errors import ConfigError, LeavoError, ProtocolError, ResponseValidationError
 
 T = TypeVar("T")
 _NOT_JSON = object()
@@ -53,6 +53,16 @@ def decode(profile: ApiProfile, request: Request, response: Response, cast_to: A
     return value
 
 
+def page_decoder(profile: ApiProfile, paging: Paging, cast_to: Any) -> Callable[[Request, Response], Page]:
+    """`decode_page` for a listing; ConfigError if the items cannot be of that type, before anything is sent."""
+    try:
+        _page_validator(paging.parts, cast_to)
+        return partial(decode_page, profile, paging=paging, cast_to=cast_to)
+    except Exception as error:  # noqa: BLE001  # pydantic has many, and unhashable types raise TypeError
+        problem = type(error).__name__
+    raise ConfigError(f"cast_to: not a type that pydantic can validate ({problem})")
+
+
 def decode_page(profile: ApiProfile, request: Request, response: Response, paging: Paging, cast_to: Any = None) -> Page:
     """One page of a listing: a bare array, or an object that has it and says where the rest is, as `paging` knows.
 
@@ -60,15 +70,23 @@ def decode_page(profile: ApiProfile, request: Request, response: Response, pagin
     """
     parts = paging.parts
     found = _validated(_page_validator(parts, cast_to), profile, request, response)
+    # Narrow types may leave out what tells one page from another.
+    raw = None if cast_to is None else partial(_rows, response.body, parts)
     if isinstance(found, list):
-        return Page(found)
+        return Page(found, raw=raw)
     following, is_named = _part(found, parts.next)
     return Page(
-        found[parts.items],
+        _part(found, parts.items)[0],
         total=_part(found, parts.total)[0],
         has_more=_part(found, parts.has_more)[0],
         next=(following or "") if is_named else None,
+        raw=raw,
     )
+
+
+def _rows(body: bytes, parts: Parts) -> Any:
+    value = from_json(_text(body))
+    return value if isinstance(value, list) else _part(value, parts.items)[0]
 
 
 def _part(found: Mapping[str, Any], path: str) -> tuple[Any, bool]:
@@ -98,13 +116,23 @@ def _page_type(parts: Parts, items: Any) -> Any:
     """The type of an answer with its parts where they belong, at most one level down."""
     count = Annotated[int, pydantic.Field(ge=0)]
     cursor = Annotated[str, pydantic.Field(coerce_numbers_to_str=True)]
-    levels: dict[str, dict[str, Any]] = {"": {parts.items: items, "success": NotRequired[bool]}}
+    levels: dict[str, dict[str, Any]] = {"": {"success": NotRequired[bool]}}
     for path, kind in ((parts.total, count), (parts.has_more, bool), (parts.next, cursor)):
-        outer, _, name = path.rpartition(".")
-        if name:
-            levels.setdefault(outer, {})[name] = NotRequired[kind | None]
+        _into(levels, path, NotRequired[kind | None])
+    holder = _into(levels, parts.items, items)
     top = levels.pop("")
-    return _typed_dict({**top, **{name: NotRequired[_typed_dict(inner) | None] for name, inner in levels.items()}})
+    for name, inner in levels.items():
+        kind = _typed_dict(inner)
+        top[name] = kind if name == holder else NotRequired[kind | None]
+    return _typed_dict(top)
+
+
+def _into(levels: dict[str, dict[str, Any]], path: str, kind: Any) -> str:
+    """Put a part into its level, the name of which is returned."""
+    outer, _, name = path.rpartition(".")
+    if name:
+        levels.setdefault(outer, {})[name] = kind
+    return outer
 
 
 def _typed_dict(fields: dict[str, Any]) -> Any:

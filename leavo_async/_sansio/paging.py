@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from leavo_async.errors import ConfigError, ResponseValidationError
@@ -22,22 +22,36 @@ class Page:
     total: items in the whole listing; None if the server does not say.
     has_more: whether another page follows; None if the server does not say.
     next: the cursor or moment of the page that follows, "" if it is named and empty; None if the server does not say.
+    raw: gives the items as the server has written them, where they were made something else of.
     """
 
     items: Sequence[Any]
     total: int | None = None
     has_more: bool | None = None
     next: str | None = None
+    raw: Callable[[], Sequence[Any]] | None = field(default=None, repr=False, compare=False)
+
+    def rows(self) -> Sequence[Any]:
+        """The items as the server has written them."""
+        return self.items if self.raw is None else self.raw()
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Where an answer has the parts of a page: "a.b" is b inside of a; "" means that it has none."""
+    """Where an answer has the parts of a page: "a.b" is b inside of a; "" means that it has none.
+
+    Raises ConfigError for a place that is deeper.
+    """
 
     items: str = "data"
     total: str = ""
     has_more: str = ""
     next: str = ""
+
+    def __post_init__(self) -> None:
+        for name in (self.items, self.total, self.has_more, self.next):
+            if name.count(".") > 1:
+                raise ConfigError(f'Parts: {name!r} is too deep; expected "a" or "a.b"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +97,10 @@ class Paging:
             raise ConfigError(f"page_size={asked}: expected 1 to {self.max_size}")
         return asked
 
+    def begin(self, at: Bookmark) -> Bookmark:
+        """The bookmark, if a page of this style can begin there; ConfigError otherwise."""
+        raise NotImplementedError
+
     def check(self, params: Params) -> None:
         """Refuse filters that name the place of a page: that is ours to say."""
         if not self.names().isdisjoint(params):
@@ -109,6 +127,14 @@ class Offset(Paging):
     in_path: bool = False
     parts: Parts = Parts(total="pagination.total", has_more="pagination.has_more")
 
+    def begin(self, at: Bookmark) -> Bookmark:
+        """The bookmark, if a page of this style can begin there; ConfigError otherwise."""
+        if at.place is None:
+            return Bookmark(0)
+        if type(at.place) is not int or at.place < 0:
+            raise ConfigError("resume: the token is of a listing by cursor")
+        return at
+
     def names(self) -> frozenset[str]:
         """The parameters that the paging sets."""
         return frozenset() if self.in_path else frozenset({self.limit, self.offset})
@@ -126,6 +152,12 @@ class Chain(Paging):
 
     param: str = "cursor"
     parts: Parts = Parts(has_more="paging.has_more", next="paging.next_cursor")
+
+    def begin(self, at: Bookmark) -> Bookmark:
+        """The bookmark, if a page of this style can begin there; ConfigError otherwise."""
+        if isinstance(at.place, int) or at.skip < 0:
+            raise ConfigError("resume: the token is of a listing by number")
+        return at
 
     def names(self) -> frozenset[str]:
         """The parameters that the paging sets."""
@@ -154,9 +186,9 @@ class Cursor(Chain):
 
     def following(self, at: Bookmark, page: Page, size: int) -> Bookmark | None:
         """Where the next page is; None at the end. Raises ResponseValidationError if that cannot be told."""
-        if page.has_more is False or page.next == "":
+        if page.has_more is False or (page.next == "" and not page.has_more):
             return None
-        if page.next is None:
+        if not page.next:
             said = (
                 "that there is more, and no cursor" if page.has_more else "neither a cursor nor whether there is more"
             )
@@ -188,9 +220,9 @@ class Before(Chain):
 
     def following(self, at: Bookmark, page: Page, size: int) -> Bookmark | None:
         """Where the next page is; None at the end. Raises ResponseValidationError if that cannot be told."""
-        if page.has_more is False or not page.items:
+        if page.has_more is False or not (page.has_more or page.items):
             return None
-        if not self.fresh(at, page):
+        if page.items and not self.fresh(at, page):
             if not page.has_more and len(page.items) < size:
                 return None
             raise ResponseValidationError(
@@ -210,4 +242,7 @@ def field_of(item: Any, name: str) -> Any:
 
 
 def _text(moment: Any) -> str:
-    return moment.isoformat() if isinstance(moment, datetime) else "" if moment is None else str(moment)
+    if isinstance(moment, datetime):
+        # Digits beyond microseconds were cut off by pydantic. A little later is right: what is shown again is left out.
+        return (moment + timedelta(microseconds=moment.microsecond > 0)).isoformat()
+    return "" if moment is None else str(moment)

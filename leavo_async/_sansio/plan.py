@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Protocol
 
-from leavo_async._sansio.paging import Bookmark, Chain, Offset, Page, Paging
+from leavo_async._sansio.paging import Bookmark, Chain, Page, Paging
 from leavo_async.errors import ResponseValidationError
 
 # Without a limit of the key, as many as most servers bear from one client; with one, as many as it may ever take.
@@ -24,7 +24,7 @@ class Span:
     """One page: `size` items from `at` on.
 
     items: what has come, None until then. is_asked: it has been asked for. is_void: nobody wants it any more.
-    error: why it will never come.
+    is_gap: it is what another page lacked. error: why it will never come.
     """
 
     at: Bookmark
@@ -32,6 +32,7 @@ class Span:
     items: Sequence[Any] | None = None
     is_asked: bool = False
     is_void: bool = False
+    is_gap: bool = False
     error: BaseException | None = None
 
     @property
@@ -72,10 +73,13 @@ class Plan(Protocol):
 
 
 def plan_of(paging: Paging, size: int, most: int | None, begin: Bookmark) -> Plan:
-    """The plan for a listing of this style. most: how many items are wanted; None for all."""
+    """The plan for a listing of this style; ConfigError if it cannot begin there.
+
+    most: how many items are wanted; None for all.
+    """
+    begin = paging.begin(begin)
     if isinstance(paging, Chain):
         return Links(paging, size, most, begin)
-    assert isinstance(paging, Offset)
     return Spans(size, most, begin)
 
 
@@ -110,14 +114,14 @@ class Spans:
         self.spans: deque[Span] = deque()
         self.total: int | None = None
         self._size = size
-        self._next = Span(begin, 0).start if begin.place is not None else 0
+        self._next = Span(begin, 0).start
         self._end = _ENDLESS if most is None else self._next + most  # no item from here on is wanted
         self._is_end_known = False
         self._width = 0  # items that a page of this server has; 0 until that is known
         self._first = 0  # items of the first page, if it was short
         self._full = 0  # full pages that have come
-        self._is_broken = False
-        self._guard = SamePage()
+        self._planned = 0  # where all pages can be asked for: the total, unless the server contradicts itself
+        self._guard = SamePage("offset")
 
     def ask(self) -> Span | None:
         """The page to ask for now; None if there is none before another one has come."""
@@ -141,13 +145,12 @@ class Spans:
         if is_end:
             self._end_at(span, span.start + len(page.items))
         elif count < span.size and not is_last:
-            gap = Span(Bookmark(span.start + count), span.size - count)
+            gap = Span(Bookmark(span.start + count), span.size - count, is_gap=True)
             self.spans.insert(self.spans.index(span) + 1, gap)
 
     def failed(self, span: Span, error: BaseException) -> None:
         """A page will never come: what comes after it is not wanted any more."""
         span.error = error
-        self._is_broken = True
         self._drop(self._after(span))
 
     def bookmark(self) -> Bookmark | None:
@@ -161,7 +164,8 @@ class Spans:
         return not self.spans and self._next >= self._end
 
     def _further(self) -> Span | None:
-        if self._is_broken or self._next >= self._end or not self._may_go_on():
+        is_broken = any(span.error for span in self.spans)
+        if is_broken or self._next >= self._end or not self._may_go_on():
             return None
         size = min(self._width or self._size, self._end - self._next)
         span = Span(Bookmark(self._next), size)
@@ -173,8 +177,8 @@ class Spans:
         waiting = sum(span.items is None for span in self.spans)
         if not waiting or not self._width:
             return not waiting
-        if self.total is not None:
-            return self._next < self.total
+        if self._planned:
+            return self._next < self._planned
         return waiting < self._full and all(span.is_asked for span in self.spans)
 
     def _learn_width(self, span: Span, count: int) -> None:
@@ -186,11 +190,12 @@ class Spans:
             self._first = count
 
     def _is_end(self, span: Span, page: Page) -> bool:
-        reached = span.start + len(page.items)
-        is_all = page.total is not None and reached >= page.total
+        reached, total = span.start + len(page.items), page.total
         if page.items:
-            return is_all if page.has_more is None else not page.has_more
-        if is_all or page.has_more is False or not (page.has_more or page.total):
+            # Where the two contradict each other, one more page tells which of them is right.
+            self._planned = 0 if total is None or reached > total or page.has_more is False else total
+            return reached == total if page.has_more is None else not page.has_more and reached >= (total or 0)
+        if page.has_more is False or not (page.has_more or total) or (total is not None and total <= reached):
             return True
         there = "more" if page.total is None else f"{page.total} in all"
         raise ResponseValidationError(f"the page at {span.start} is empty, and yet the server says there are {there}")
@@ -226,11 +231,11 @@ class Links:
         self._next: Bookmark | None = begin
         self._skip = begin.skip
         self._met: set[int] = set()
-        self._is_broken = False
+        self._guard = SamePage(paging.param)
 
     def ask(self) -> Span | None:
         """The page to ask for now; None if there is none before another one has come."""
-        if self.spans or self._next is None or self._is_broken or not self._left:
+        if self.spans or self._next is None or not self._left:
             return None
         # What is skipped must be asked for too, and nobody knows how much is shown again.
         size = self._size if self._next.seen else min(self._size, self._left + self._skip)
@@ -244,6 +249,8 @@ class Links:
         following = self._paging.following(span.at, page, span.size)
         self._check(span, following)
         fresh = self._paging.fresh(span.at, page)
+        if fresh:
+            self._guard.check(page)
         skipped = min(self._skip, len(fresh))
         self._skip -= skipped
         span.at = replace(span.at, skip=skipped)
@@ -257,7 +264,6 @@ class Links:
     def failed(self, span: Span, error: BaseException) -> None:
         """A page will never come: what comes after it is not wanted any more."""
         span.error = error
-        self._is_broken = True
 
     def bookmark(self) -> Bookmark | None:
         """The first item that was not given; None at the end of the listing."""
@@ -279,23 +285,34 @@ class Links:
 class SamePage:
     """Notices that a server gives the same pages again, as one does that ignores the offset.
 
-    Brent's algorithm: each page is compared with one before, which is renewed after 1, 2, 4, 8 … pages. So any circle
-    is seen with one page in memory. https://doi.org/10.1007/BF01933190
+    Each page is compared with the one before, and, by Brent's algorithm, with one that is renewed after 1, 2, 4, 8 …
+    pages: so any circle is seen with two pages in memory. https://doi.org/10.1007/BF01933190
     """
 
-    __slots__ = ("_count", "_kept", "_renew")
+    __slots__ = ("_before", "_count", "_kept", "_param", "_renew")
 
-    def __init__(self) -> None:
-        self._kept: Sequence[Any] = ()
+    def __init__(self, param: str) -> None:
+        self._param = param
+        self._before = self._kept = Page(())
         self._count, self._renew = 0, 1
 
     def check(self, page: Page) -> None:
-        """Raises ResponseValidationError if this page was there already. Plain texts and numbers may be there twice."""
-        items = page.items
-        if not items or isinstance(items[0], (str, int, float, list)) or items[0] is None:
+        """Raises ResponseValidationError if this page was there already."""
+        if not page.items:
             return
-        if items == self._kept:
-            raise ResponseValidationError("the page was there already: the server ignores the offset")
+        if _is_same(page, self._before) or _is_same(page, self._kept):
+            raise ResponseValidationError(f"the page was there already: the server ignores the {self._param}")
+        self._before = page
         self._count += 1
         if self._count == self._renew:
-            self._kept, self._renew = items, 2 * self._renew
+            self._kept, self._renew = page, 2 * self._renew
+
+
+def _is_same(page: Page, other: Page) -> bool:
+    items, count = page.items, len(page.items)
+    # A page that was asked for with a smaller limit is a part of the other.
+    is_part = 1 < count < len(other.items)
+    if items != (other.items[:count] if is_part else other.items):
+        return False
+    # Items of a narrow type may look alike, and so may plain numbers: what the server has written decides.
+    return bool(page.rows()[:count] == other.rows()[:count]) and (count == 1 or items[0] != items[1])

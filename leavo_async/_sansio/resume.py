@@ -15,9 +15,8 @@ from leavo_async.errors import ConfigError
 
 def listing_id(paging: Paging, path: str, params: Mapping[str, Any]) -> str:
     """A short name of a listing with its filters, from which they cannot be read."""
-    told = to_json(
-        [type(paging).__name__, path, sorted((name, str(value)) for name, value in params.items() if value is not None)]
-    )
+    filters = sorted((name, _text(value)) for name, value in params.items() if value is not None)
+    told = to_json([type(paging).__name__, path, filters])
     return hashlib.sha256(told).hexdigest()[:12]
 
 
@@ -36,6 +35,11 @@ def bookmark_of(token: Any, listing: str) -> Bookmark:
             raise ConfigError("resume: the token is of another listing: its path and filters must be the same")
         case _:
             raise ConfigError("resume: not a token; expected the resume_token of a listing or of an error")
+
+
+def _text(value: Any) -> str:
+    # The order of a set differs from process to process.
+    return str(sorted(map(str, value)) if isinstance(value, (set, frozenset)) else value)
 
 
 def _told(token: Any) -> Any:

@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leavo_async import APIError, Lead, LeavoError, ProtocolError, Request, Response, ResponseValidationError
+from leavo_async import (
+    APIError,
+    ConfigError,
+    Lead,
+    LeavoError,
+    ProtocolError,
+    Request,
+    Response,
+    ResponseValidationError,
+)
 from leavo_async._sansio.decode import decode, decode_page
 from leavo_async._sansio.paging import Before, Cursor, Offset, Page, Paging, Parts
 from leavo_async.apis.leavo import LEAVO
@@ -137,6 +146,8 @@ BY_PATH = Offset(1000, in_path=True, parts=Parts("Data", total="Count"))
         (Cursor(100), {"data": [1], "paging": {}}, Page([1])),
         (Cursor(100), {"data": [1], "paging": None}, Page([1])),
         (Before(50), {"data": [1], "pagination": {"oldest_timestamp": "2026"}}, Page([1], None, None, "2026")),
+        (Offset(100, parts=Parts("result.items", total="result.n")), {"result": {"items": [1], "n": 3}}, Page([1], 3)),
+        (Offset(100, parts=Parts("result.items", total="n")), {"result": {"items": [1]}, "n": 3}, Page([1], 3)),
         (Offset(100, parts=Parts("rows", "n")), {"rows": [1], "n": 3, "success": True}, Page([1], total=3)),
     ],
 )
@@ -160,6 +171,21 @@ def test_what_a_page_says_of_the_rest_is_checked(data: Any) -> None:
     """A listing goes by it."""
     with pytest.raises(ResponseValidationError):
         decode_page(LEAVO, GET, reply(200, data), OFFSET)
+
+
+def test_a_part_that_is_too_deep_is_refused() -> None:
+    """It would never be found."""
+    with pytest.raises(ConfigError, match=r"'meta\.page\.total' is too deep"):
+        Parts(total="meta.page.total")
+    with pytest.raises(ResponseValidationError):
+        decode_page(LEAVO, GET, reply(200, {"result": None}), Offset(100, parts=Parts("result.items")))
+
+
+def test_a_page_keeps_the_rows_as_they_were_written() -> None:
+    """Where a type has made something else of them."""
+    for data in ([LEAD], {"data": [LEAD]}):
+        assert [LEAD] == decode_page(LEAVO, GET, reply(200, data), OFFSET, Lead).rows()
+        assert [LEAD] == decode_page(LEAVO, GET, reply(200, data), OFFSET).rows()
 
 
 def test_a_page_that_reports_a_failure_is_one() -> None:

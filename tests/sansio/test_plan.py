@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from random import Random
 
 import pytest
@@ -289,6 +291,9 @@ def test_a_token_of_something_else_is_refused() -> None:
     ):
         with pytest.raises(ConfigError, match="another listing"):
             bookmark_of(token, listing_id(*other))
+    for wrong in (3, -1, True):
+        with pytest.raises(ConfigError, match="the token is of a listing by"):
+            Cursor(10).begin(Bookmark(wrong)) if wrong == 3 else Offset(10).begin(Bookmark(wrong))
     for wrong in ("", "x", "e30=", 3, None, token[:-8], token + "x", token_of(Bookmark(), "")[:12]):
         with pytest.raises(ConfigError, match="resume"):
             bookmark_of(wrong, ours)
@@ -318,9 +323,48 @@ def test_a_server_that_gives_the_same_pages_again_does_not_keep_us_for_ever(cycl
         received(plan, *pages, *pages, *pages, *pages, *pages)
 
 
-def test_plain_numbers_may_come_again() -> None:
+@pytest.mark.parametrize("rows", [[[1, "a"], [2, "b"]], [None, {"id": 1}], ["vip", "new"], [7], [{"id": 1}]], ids=str)
+def test_pages_are_compared_whatever_they_are_made_of(rows: list[object]) -> None:
+    """Also a single hit, from a server that knows no offset."""
+    with pytest.raises(ResponseValidationError, match="the server ignores the offset"):
+        received(plan_of(NUMBERED, len(rows), None, Bookmark()), Page(rows), Page(rows))
+
+
+def test_rows_that_are_all_alike_may_come_again() -> None:
     """Zeros are no names."""
-    received(plan_of(NUMBERED, 2, None, Bookmark()), *[Page([0, 0])] * 5)
+    for row in (0, {"status": "open"}):
+        received(plan_of(NUMBERED, 2, None, Bookmark()), *[Page([row, row])] * 5)
+
+
+def test_what_the_server_has_written_tells_pages_apart() -> None:
+    """A narrow type may leave out all that differs."""
+    pages = [Page(["open", "won"], raw=lambda number=number: [{"id": number}, {"id": -number}]) for number in (1, 2, 2)]  # type: ignore[misc]
+    plan = plan_of(NUMBERED, 2, None, Bookmark())
+    received(plan, *pages[:2])
+    with pytest.raises(ResponseValidationError):
+        received(plan, pages[2])
+
+
+def test_a_part_of_a_page_is_seen_as_well() -> None:
+    """Of the last page fewer are asked for, if no more are wanted."""
+    plan = plan_of(NUMBERED, 3, 5, Bookmark())
+    with pytest.raises(ResponseValidationError):
+        received(plan, Page([item(0), item(1), item(2)]), Page([item(0), item(1)]))
+
+
+def test_a_server_that_gives_its_last_page_for_all_behind_it_is_seen_at_once() -> None:
+    """However long the listing was until then."""
+    plan = plan_of(NUMBERED, 1, None, Bookmark())
+    received(plan, *[Page([item(number)]) for number in range(67)])
+    with pytest.raises(ResponseValidationError):
+        received(plan, Page([item(66)]))
+
+
+def test_new_cursors_for_the_same_page_are_a_circle_too() -> None:
+    """The pages tell."""
+    plan = plan_of(CHAINED, 2, None, Bookmark())
+    with pytest.raises(ResponseValidationError, match="the server ignores the cursor"):
+        received(plan, *[Page([item(0)], has_more=True, next=f"c{number}") for number in range(2)])
 
 
 @pytest.mark.parametrize("cycle", [1, 2, 7])
@@ -340,7 +384,9 @@ def test_a_cursor_that_was_there_already_is_an_error(cycle: int) -> None:
         (NUMBERED, Page([], has_more=True), "is empty, and yet the server says there are more"),
         (CHAINED, Page([1], has_more=True), "the answer names that there is more, and no cursor"),
         (CHAINED, Page([1]), "neither a cursor nor whether there is more"),
+        (CHAINED, Page([1], has_more=True, next=""), "the answer names that there is more, and no cursor"),
         (Before(50), Page([{"id": 1}], has_more=True), "has no timestamp to go on from"),
+        (Before(50), Page([], has_more=True), "has no timestamp to go on from"),
     ],
 )
 def test_an_answer_that_contradicts_itself_is_an_error(paging: Paging, page: Page, said: str) -> None:
@@ -358,6 +404,18 @@ def test_what_the_server_says_of_more_counts_before_its_total() -> None:
     always = plan_of(NUMBERED, 2, None, Bookmark())
     received(always, Page([item(0), item(1)], total=2, has_more=True), Page([], total=2, has_more=True))
     assert always.is_over()
+
+    doubted = plan_of(NUMBERED, 2, None, Bookmark())
+    received(doubted, Page([item(0), item(1)], total=9, has_more=False))
+    assert not doubted.is_over()
+    received(doubted, Page([], total=9, has_more=False))
+    assert doubted.is_over()
+
+    too_few = plan_of(NUMBERED, 2, None, Bookmark())
+    received(too_few, Page([item(0), item(1)], total=0))
+    assert not too_few.is_over()
+    received(too_few, Page([], total=0))
+    assert too_few.is_over()
 
     of_all = plan_of(NUMBERED, 2, None, Bookmark())
     received(of_all, Page([], total=7, has_more=False))
@@ -418,6 +476,108 @@ def test_what_has_come_behind_an_empty_page_is_not_thrown_away() -> None:
     assert last in plan.spans
 
 
+def test_of_a_short_page_in_the_middle_all_is_asked_for_that_may_follow() -> None:
+    """As a gap in front of what is behind it, which is not given twice."""
+    one = reader(NUMBERED, Server(40, tells="total"), 10, concurrency=4)
+    one.ask()
+    one.come()
+    one.ask()
+    first = one.in_flight.pop(0)
+    one.plan.received(first, Page([item(n) for n in range(10, 17)], total=40))
+    gap = one.plan.ask()
+    assert gap is not None
+    assert (17, 3, True) == (gap.start, gap.size, gap.is_gap)
+    one.plan.received(gap, Page([item(n) for n in range(17, 27)], total=40))
+
+    assert numbers(40) == one.run()
+
+
+def test_more_than_was_asked_for_in_the_middle_is_left_to_the_page_behind() -> None:
+    """That one has been asked for already."""
+    one = reader(NUMBERED, Server(40, tells="total"), 10, concurrency=4)
+    one.ask()
+    one.come()
+    one.ask()
+    first = one.in_flight.pop(0)
+    one.plan.received(first, Page([item(n) for n in range(10, 35)], total=40))
+
+    assert 10 == len(first.items or ())
+    assert numbers(40) == one.run()
+
+
+def test_of_two_short_pages_the_longer_tells_how_many_a_page_has() -> None:
+    """So many are asked for from then on."""
+    plan = plan_of(NUMBERED, 10, None, Bookmark())
+    received(plan, Page([item(n) for n in range(5)]), Page([item(5), item(6)]))
+    span = plan.ask()
+
+    assert span is not None
+    assert (7, 5) == (span.start, span.size)
+
+
+def test_an_end_that_is_far_behind_what_is_wanted_changes_nothing() -> None:
+    """The token names what was not given."""
+    plan = plan_of(NUMBERED, 10, 15, Bookmark())
+    received(plan, Page([item(n) for n in range(10)]), Page([item(n) for n in range(10, 40)], has_more=False))
+
+    assert plan.is_over()
+    assert Bookmark(15) == plan.bookmark()
+
+
+def test_what_a_chain_skips_is_asked_for_and_may_take_several_pages() -> None:
+    """The page size may be another one than it was."""
+    wanted = plan_of(CHAINED, 10, 1, Bookmark("a", 5)).ask()
+    assert wanted is not None
+    assert 6 == wanted.size
+
+    plan, found = plan_of(CHAINED, 2, None, Bookmark("a", 3)), list[int]()
+    for number, following in ((0, "b"), (2, "c"), (4, "")):
+        span = plan.ask()
+        assert span is not None
+        plan.received(span, Page([number, number + 1], next=following))
+        found += span.items or ()
+        plan.spans.clear()
+        if number == 0:
+            assert Bookmark("b", 1) == plan.bookmark()
+    assert [3, 4, 5] == found
+
+
+def test_what_is_left_of_a_page_that_was_too_large_is_still_to_be_had() -> None:
+    """A cursor leads to the page behind it, so the bookmark stays in this one."""
+    plan = plan_of(CHAINED, 5, 3, Bookmark())
+    received(plan, Page([0, 1, 2, 3, 4], next="b"))
+
+    assert plan.is_over()
+    assert Bookmark(None, 3) == plan.bookmark()
+
+
+@pytest.mark.parametrize(
+    ("at", "page", "size", "following"),
+    [
+        (Bookmark(), Page([{"id": 1, "timestamp": "5"}], has_more=False), 10, None),
+        (Bookmark(), Page([{"id": None, "timestamp": "5"}], has_more=True), 10, Bookmark("5")),
+        (Bookmark(), Page([{"id": 1, "timestamp": "5"}, {"id": 2}]), 10, Bookmark("5", seen=("1", "2"))),
+        (Bookmark(), Page([{"id": 1, "timestamp": datetime(2026, 1, 1, tzinfo=UTC)}]), 1,
+         Bookmark("2026-01-01T00:00:00+00:00", seen=("1",))),
+        (Bookmark(), Page([{"id": 1, "timestamp": datetime(2026, 1, 1, 0, 0, 0, 7, UTC)}]), 1,
+         Bookmark("2026-01-01T00:00:00.000008+00:00", seen=("1",))),
+        (Bookmark("5", seen=("1",)), Page([{"id": 1, "timestamp": "5"}]), 10, None),
+    ],
+)  # fmt: skip
+def test_a_page_back_in_time_names_the_next_one(
+    at: Bookmark, page: Page, size: int, following: Bookmark | None
+) -> None:
+    """By the oldest of its items, if the answer does not; what was cut off its digits is asked for once more."""
+    assert following == Before(10).following(at, page, size)
+
+
+def test_more_items_of_one_moment_than_a_page_has_are_an_error() -> None:
+    """There is no way to go on, and it is not the end."""
+    page = Page([{"id": 1, "timestamp": "5"}, {"id": 2, "timestamp": "5"}])
+    with pytest.raises(ResponseValidationError, match="ask for a larger page_size"):
+        Before(10).following(Bookmark("5", seen=("1", "2")), page, 2)
+
+
 # A page that never comes
 
 
@@ -438,6 +598,41 @@ def test_what_is_behind_a_page_that_failed_is_not_wanted_any_more() -> None:
     assert numbers(30) == one.found
     assert (third, error) == (ready(one.plan.spans, ordered=True), third.error)
     assert Bookmark(20 + 10 * 1) == one.plan.bookmark()
+
+
+def test_a_page_that_failed_behind_the_end_is_of_no_account() -> None:
+    """It was asked for in vain; the listing is read to its end."""
+    one = reader(NUMBERED, Server(37), 10, concurrency=8)
+    while one.plan.bookmark() != Bookmark(30) or len(one.in_flight) < 3:
+        one.ask()
+        if len(one.in_flight) < 3:
+            one.come()
+        while span := ready(one.plan.spans, ordered=True):
+            one.give(span)
+    third, fourth, fifth, *_ = sorted(one.in_flight, key=lambda span: span.start)
+    one.plan.failed(fifth, ResponseValidationError("broken"))
+    one.plan.received(fourth, one.server.numbered(fourth))
+    one.in_flight = [third]
+
+    assert numbers(37) == one.run()
+
+
+def test_nothing_is_asked_for_behind_a_page_that_failed() -> None:
+    """Whatever the style."""
+    for paging in (NUMBERED, CHAINED):
+        plan = plan_of(paging, 10, None, Bookmark())
+        span = plan.ask()
+        assert span is not None
+        plan.failed(span, ResponseValidationError("broken"))
+        assert plan.ask() is None
+
+
+def test_without_order_the_first_that_has_come_goes_first() -> None:
+    """Among those that have."""
+    spans = deque([Span(Bookmark(0), 1), Span(Bookmark(1), 1, [1]), Span(Bookmark(2), 1, [2])])
+
+    assert spans[1] is ready(spans, ordered=False)
+    assert ready(spans, ordered=True) is None
 
 
 # How many at a time

@@ -13,8 +13,9 @@ from leavo_async._sansio.validation import checked
 from leavo_async.apis.leavo.models import Lead, LeadChanges, NewLead
 from leavo_async.apis.leavo.profile import LEAVO
 from leavo_async.errors import ConfigError
+from leavo_async.options import CallOptions, ListOptions
 from leavo_async.pagination import Pages
-from leavo_async.session import CallOptions, ListOptions, Session, SessionOptions
+from leavo_async.session import Session, SessionOptions
 
 _LEADS = "/backend/leads"
 
