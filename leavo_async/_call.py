@@ -171,6 +171,7 @@ class Call(Guard, Generic[T]):
         what = "the request was not taken" if self.ended_in == "send" else "no complete answer"
         error = ReadTimeoutError(f"{self.request}: {what} within {self.timeout:g} s")
         error.phase = "send" if self.ended_in == "send" else "read"
+        error.status = None if self.progress.head is None else self.progress.head.status
         return error
 
     def raise_if_forgotten(self) -> None:

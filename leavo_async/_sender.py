@@ -264,11 +264,17 @@ async def _exchange(call: Call[T]) -> Response | Failure:
         # cancellation was for.
         if not call.attempt_timed_out():
             call.raise_if_fired()
-        return Failure(error, final=HOPELESS if isinstance(error, ConfigError) else None)
+        refusal = call.progress.refusal
+        if refusal is None:
+            return Failure(error, final=HOPELESS if isinstance(error, ConfigError) else None)
+        response = refusal  # its status counts more than its words, which are lost
     except asyncio.CancelledError:
         if not call.attempt_timed_out():
             raise
-        return Failure(call.timed_out())
+        refusal = call.progress.refusal
+        if refusal is None:
+            return Failure(call.timed_out())
+        response = refusal
     finally:
         call.unbound()
     now = engine.wall()

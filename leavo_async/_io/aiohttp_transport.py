@@ -207,6 +207,7 @@ class AiohttpTransport:
                 progress.abort()  # nobody else can have taken the connection yet: nothing was awaited since its head
             body = self._at_hand(answer)
             if body is None:
+                progress.reading(self._scrubbed(answer, b""))
                 body = await self._whole(answer)
             if answer.connection is not None:
                 _drop(answer)  # it has come early: the rest of the request need not go out any more
@@ -240,16 +241,10 @@ class AiohttpTransport:
 
     async def _whole(self, answer: aiohttp.ClientResponse) -> bytes:
         try:
-            body = await self._body(answer)
-        except (LeavoError, aiohttp.ClientError, OSError, ValueError):
-            _drop(answer)
-            if 200 <= answer.status < 300:
-                raise
-            return b""  # where it is no success the status says what matters; the words are lost
+            return await self._body(answer)
         except BaseException:
             _drop(answer)  # a half-read connection must not go back to the pool
             raise
-        return body
 
     async def _body(self, answer: aiohttp.ClientResponse) -> bytes:
         if answer.method == "HEAD":

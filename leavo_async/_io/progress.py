@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Literal, Protocol
 
+from leavo_async._sansio.messages import Response
+
 
 class Writer(Protocol):
     """The writing side of a connection."""
@@ -16,14 +18,17 @@ class Writer(Protocol):
 
 
 class Progress:
-    """One attempt, as its transport tells of it: `connecting`, and then `sending`.
+    """One attempt, as its transport tells of it: `connecting`, then `sending`, then `reading`.
 
     As long as it is connecting nothing has been sent. One that tells nothing may have sent the request.
+
+    head: the answer without its body; None as long as it is not there, or if it came together with the body.
     """
 
-    __slots__ = ("_is_connecting", "_socket", "_writer")
+    __slots__ = ("_is_connecting", "_socket", "_writer", "head")
 
     def __init__(self) -> None:
+        self.head: Response | None = None
         self._is_connecting = False
         self._socket: asyncio.WriteTransport | None = None
         self._writer: Writer | None = None
@@ -35,6 +40,15 @@ class Progress:
     def sending(self, socket: asyncio.WriteTransport | None, writer: Writer | None = None) -> None:
         """The request goes out over this connection."""
         self._is_connecting, self._socket, self._writer = False, socket, writer
+
+    def reading(self, head: Response) -> None:
+        """The head of the answer is there, and its body has yet to come."""
+        self.head = head
+
+    @property
+    def refusal(self) -> Response | None:
+        """The head of an answer that is no success: its status counts, whatever becomes of its words."""
+        return None if self.head is None or 200 <= self.head.status < 300 else self.head
 
     def abort(self) -> None:
         """Close the connection at once: what the peer has not taken is not sent any more."""

@@ -19,8 +19,9 @@ class Transport(Protocol):
     async def send(self, request: Request, progress: Progress) -> Response:
         """The complete answer; raises a TransportError that says how far it got.
 
-        progress: to be told when a connection is being made and when the request goes out. Whoever tells nothing has
-        a write that is ended from outside taken for one of unknown outcome.
+        progress: to be told when a connection is being made, when the request goes out, and what the head of the answer
+        says while its body is awaited. Whoever tells nothing has a write that is ended from outside taken for one of
+        unknown outcome.
         """
         ...
 

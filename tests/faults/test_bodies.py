@@ -508,6 +508,11 @@ async def test_the_limit_is_the_largest_body_that_is_taken(form: str, size: int,
 # Errors
 
 
+def begun(status: bytes, *fields: bytes) -> bytes:
+    """The head of an answer in chunks."""
+    return head(b"Transfer-Encoding: chunked", *fields, status=status)
+
+
 WORDS: dict[str, Callable[[bytes], Step]] = {
     "a page": lambda status: answer(whole(PAGE, status=status)),
     "nothing": lambda status: answer(whole(b"", status=status)),
@@ -517,6 +522,8 @@ WORDS: dict[str, Callable[[bytes], Step]] = {
     "chunks that are cut": lambda status: then_close(
         head(b"Transfer-Encoding: chunked", status=status) + b"5\r\n<html"
     ),
+    "chunks that are cut later": lambda status: later(begun(status), b"5\r\n<html\r\n", then=fin),
+    "chunks that are cut by a reset": lambda status: later(begun(status), b"5\r\n<html\r\n", then=rst),
     "a body without its length": lambda status: then_close(head(status=status) + PAGE),
     "corrupt gzip": lambda status: answer(packed(GZIP[:-9] + bytes(9), status=status)),
     "cut gzip": lambda status: answer(packed(GZIP[:-9], status=status)),
@@ -574,6 +581,78 @@ async def test_a_redirect_counts_by_its_status_too(words: Callable[[bytes], Step
 
         assert (ProtocolError, 302, "not sent") == (type(ended), getattr(ended, "status", None), ended.outcome)
         await one.check(ended, sent=1, done=0)
+
+
+STALLS: dict[str, Callable[[bytes], Step]] = {
+    "a body that stalls": lambda status: later(whole(PAGE, status=status)[:-3]),
+    "a body that stalls before it begins": lambda status: later(whole(PAGE, status=status)[: -len(PAGE)]),
+    "chunks that stall": lambda status: later(begun(status), b"5\r\n<html\r\n"),
+    # aiohttp closes the connection then, and tells nobody who waits for more.
+    "a chunk without a length": lambda status: later(begun(status), b"5\r\n<html\r\n", b"<body>\r\n"),
+    "a chunk that is longer than it says": lambda status: later(begun(status), b"5\r\n<html>\r\n"),
+    "a head that has the key": lambda status: later(begun(status, b"X-Key: " + KEY), b"5\r\n<html\r\n"),
+    "a chunk now and then, for ever": lambda status: Step((begun(status), *[b"1\r\n \r\n", 0.01] * 1000)),
+}
+
+
+@asynchronous
+@every_kind
+@pytest.mark.parametrize("status", [*STATUSES, REDIRECT], ids=lambda status: status.decode())
+@pytest.mark.parametrize("words", STALLS.values(), ids=STALLS)
+async def test_an_error_whose_words_do_not_come_counts_by_its_status(
+    words: Callable[[bytes], Step], status: bytes, kind: Kind
+) -> None:
+    """The attempt takes all of its time, and then what it has been told is not forgotten."""
+    await on_time(lambda: check_stalled(words, status, kind))
+
+
+async def check_stalled(words: Callable[[bytes], Step], status: bytes, kind: Kind) -> None:
+    expected, code = STATUSES.get(status, ProtocolError), int(status[:3])
+    sends = ATTEMPTS if expected is ServerError and kind != "keyless" else 1
+    async with (
+        Wire(*[words(status)] * sends, echo(), honours_keys=kind == "keyed") as wire,
+        trial(wire.url, kind, timeout=5) as one,
+    ):
+        ended = await one.call(timeout=LIMIT)
+
+        if expected is ServerError and kind == "keyless":
+            assert (OutcomeUnknownError, "unknown", False) == (type(ended), ended.outcome, ended.safe_to_retry)
+            assert f"answered {code}" in ended.because
+        else:
+            assert (expected, code) == (type(ended), ended.status)
+            assert ("unknown" if expected is ServerError else "not sent") == ended.outcome
+        assert [expected.__name__] * sends == problems(one)
+        await one.check(ended, sent=sends, done=len(wire.effects))
+
+
+@asynchronous
+@every_kind
+@pytest.mark.parametrize("words", STALLS.values(), ids=STALLS)
+async def test_a_429_whose_words_do_not_come_is_one(words: Callable[[bytes], Step], kind: Kind) -> None:
+    """Nobody has acted, so that any write may go again, after the wait that its head asks for."""
+    refusal = b"429 Too Many Requests\r\nRetry-After: 0"
+    async with (
+        Wire(words(refusal), echo(), honours_keys=kind == "keyed") as wire,
+        trial(wire.url, kind, timeout=5, later=5) as one,
+    ):
+        ended = await one.call(timeout=LIMIT)
+
+        assert ["RateLimitError", None] == problems(one)
+        assert "/asked" == ended["path"]
+        await one.check(ended, sent=2, done=len(wire.effects))
+
+
+@asynchronous
+@pytest.mark.parametrize("kind", ["read", "keyed"])
+@pytest.mark.parametrize(("step", "status"), [(later(whole(BODY)[:-3]), 200), (later(OK), None)], ids=["body", "head"])
+async def test_a_timeout_tells_the_status_that_was_read(step: Step, status: int | None, kind: Kind) -> None:
+    """If there was one: the server has answered, and only its body is missing."""
+    async with Wire(step, echo()) as wire, trial(wire.url, kind, retry=RetryPolicy(max_attempts=1)) as one:
+        ended = await one.call(timeout=LIMIT)
+
+        assert (ReadTimeoutError, status, "read", "unknown") == (type(ended), ended.status, ended.phase, ended.outcome)
+        assert [status] == [record.status for record in one.records]
+        await one.check(ended, sent=1, done=len(wire.effects), next_call=False)
 
 
 # What can be read, and what says nothing
