@@ -135,7 +135,8 @@ async def _attempt(call: Call[T]) -> T:
         await _wait_for_budget(call)
     gate = call.gate = call.engine.gate
     try:
-        await gate.acquire(call.permit, call.left())
+        if not gate.grant_at_once(call.permit):
+            await gate.acquire(call.permit, call.left())
     except RefusedError as error:
         refusal = error
     else:

@@ -78,17 +78,24 @@ class Gate:
         a hold will outlast its patience, LateError if its turn will come after the deadline, ExhaustedError if a daily
         cap is used up.
         """
+        if self.grant_at_once(permit):
+            return
+        with self._lock:
+            self._queue(permit, left)
+        await self._granted(permit)
+
+    def grant_at_once(self, permit: Permit) -> bool:
+        """Whether it is granted without a wait, as nearly every call's is: then it costs no coroutine."""
         if not permit.seq:
             permit.seq = next(self._numbers)
         with self._lock:
-            # What nearly every call finds: nobody waits, nothing is held, a slot is free, and so are tokens.
+            # Nobody waits, nothing is held, a slot is free, and so are tokens.
             at_once = not self._queues.lines and self._pause.is_open and permit.slots.free
             if at_once and self._scopes[permit.groups].take_if_free():
                 permit.slots.free -= 1
                 permit.granted_at = self.now()
-                return
-            self._queue(permit, left)
-        await self._granted(permit)
+                return True
+        return False
 
     def release(self, permit: Permit) -> None:
         """Give the slot back, when the attempt has ended."""

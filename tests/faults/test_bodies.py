@@ -200,7 +200,6 @@ CONTENT = {
     "not a number": final(b'{"a": NaN}'),
     "infinity": final(b'{"a": Infinity}'),
     "infinity below zero": final(b'{"a": [-Infinity]}'),
-    "a number that no float can be": final(b'{"a": 1e400}'),
     "a number of 5,000 digits": final(b'{"a": ' + b"9" * 5_000 + b"}"),
     "lists of 100,000 levels": final(b"[" * 100_000 + b"]" * 100_000),
     "lists of 100,000 levels in an object": final(b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}"),
