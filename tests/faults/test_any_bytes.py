@@ -24,7 +24,7 @@ async def answered(raw: bytes, *, sliced: bool = False) -> None:
     async with Wire(step, echo()) as wire, trial(wire.url, retry=RetryPolicy(max_attempts=1), later=HUNG) as one:
         ended = await one.call()
         assert isinstance(ended, (LeavoError, dict, list, str, int, float, type(None)))
-        assert (await one.call("/next"))["path"] == "/next"
+        assert (await one.call("/next", timeout=HUNG))["path"] == "/next"
         assert one.connections() == 0
 
 
