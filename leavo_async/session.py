@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import ssl
 import time
 import uuid
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
+from threading import get_ident
 from types import TracebackType
 from typing import Any, Self, TypedDict, TypeVar, Unpack
 
@@ -102,7 +102,7 @@ class Session:
     _engine: Engine | None = None
     _closed = False
     _closing: asyncio.Task[None] | None = None
-    _process = 0  # in which it was opened
+    _thread = _forks = 0  # where it was opened
 
     def __init__(
         self,
@@ -264,7 +264,7 @@ class Session:
             self._closed = True
             await engine.transport.aclose()
             return
-        if engine.watch.loop is not asyncio.get_running_loop():
+        if not self._is_here(engine):
             raise self._foreign()
         self._closed = True
         if wait and self._closing is None:
@@ -329,10 +329,17 @@ class Session:
         engine = self._engine
         if engine is None or self._closed:
             engine = self._engine = self._open()
-        elif engine.watch.loop is not asyncio.get_running_loop():
+        elif not self._is_here(engine):
             raise self._foreign()
         self._credentials.warn_of_expiry(self._wall)
         return engine
+
+    def _is_here(self, engine: Engine) -> bool:
+        """Whether the running loop is that of the session.
+
+        asyncio.get_running_loop() would tell it too, but before Python 3.12 that asks the system for the process.
+        """
+        return engine.watch.loop.is_running() and self._thread == get_ident() and self._forks == GATES.forks
 
     def _foreign(self) -> ConfigError:
         """The error for a session that belongs to another event loop than the running one."""
@@ -341,7 +348,7 @@ class Session:
         return ConfigError("the session belongs to another event loop: make one session for each loop")
 
     def _is_of_another_process(self) -> bool:
-        return self._process != os.getpid()
+        return self._forks != GATES.forks
 
     def _open(self) -> Engine:
         if self._closed:
@@ -362,7 +369,7 @@ class Session:
             wall=self._wall,
             draw=random.random,
         )
-        self._process = os.getpid()
+        self._thread, self._forks = get_ident(), GATES.forks
         if self._limiter is not None:
             self._limiter.users[slots] = self._limits
         self._credentials.serve(partial(self._sign, engine, clock))

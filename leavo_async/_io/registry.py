@@ -29,7 +29,7 @@ class Registry:
     def __init__(self) -> None:
         self._gates: OrderedDict[Key, Gate] = OrderedDict()
         self._lock = threading.Lock()
-        self._after_fork = False
+        self.forks = 0  # between the first process and this one
 
     def join(
         self,
@@ -53,7 +53,7 @@ class Registry:
             self._drop_idle()
             gate = self._gates.get(key)
             if gate is None:
-                gate = before or Gate(limits, clock=clock, wall=wall, empty=self._after_fork)
+                gate = before or Gate(limits, clock=clock, wall=wall, empty=self.forks > 0)
                 self._gates[key] = gate
             else:
                 _agree(gate, limits)
@@ -69,7 +69,7 @@ class Registry:
         """In the child: what the parent has used is not known, so gates start without a token."""
         self._lock = threading.Lock()  # another thread may have held it, and that thread is not here
         self._gates = OrderedDict()
-        self._after_fork = True
+        self.forks += 1
 
     def __len__(self) -> int:
         return len(self._gates)
