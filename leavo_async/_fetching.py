@@ -181,7 +181,7 @@ class Fetching:
 
     def _pump(self) -> None:
         """Ask for as many pages as may be in hand."""
-        while not self._is_stopped and self._left and (self._in_hand() < self._concurrency or self._is_starved()):
+        while not self._is_stopped and self._left and (self._may_go_ahead() or self._is_starved()):
             span = self.plan.ask()
             if span is None or self._is_stopped:  # by a finalizer, in between
                 return
@@ -189,8 +189,11 @@ class Fetching:
             self._tasks[task] = span
             task.add_done_callback(self._ended)
 
-    def _in_hand(self) -> int:
-        return sum(span.is_asked for span in self.plan.spans) + (self._given is not None)
+    def _may_go_ahead(self) -> bool:
+        """Whether another page may be in hand, and those that are may have fewer items than are wanted."""
+        asked = [span for span in self.plan.spans if span.is_asked]
+        expected = sum(span.size if span.items is None else len(span.items) for span in asked)
+        return len(asked) + (self._given is not None) < self._concurrency and expected < self._left
 
     def _is_starved(self) -> bool:
         """Whether the consumer waits for a page that was never asked for, such as the rest of a short one."""

@@ -65,6 +65,7 @@ def checked_options(options: CallOptions) -> CallOptions:
         rank(options["priority"])
     _check("signal", options.get("signal"), AbortSignal, "an AbortSignal, such as AbortController().signal")
     _check("retry", options.get("retry"), RetryPolicy, "a RetryPolicy")
+    _check("idempotency_key", options.get("idempotency_key"), str, "a text")
     _check("headers", options.get("headers"), Mapping, "a mapping of names to values")
     return options
 

@@ -135,7 +135,7 @@ class _Lists(Run[list[Any]]):
 
 
 def _whole(name: str, value: Any, least: int) -> int:
-    if type(value) is not int or value < least:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise ConfigError(f"{name}={value}: expected a whole number, {least} or more")
     return value
 

@@ -9,7 +9,6 @@ import time
 import uuid
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
-from threading import get_ident
 from types import TracebackType
 from typing import Any, Self, TypedDict, TypeVar, Unpack
 
@@ -102,7 +101,7 @@ class Session:
     _engine: Engine | None = None
     _closed = False
     _closing: asyncio.Task[None] | None = None
-    _thread = _forks = 0  # where it was opened
+    _forks = 0  # between the first process and the one that has opened it
 
     def __init__(
         self,
@@ -335,11 +334,8 @@ class Session:
         return engine
 
     def _is_here(self, engine: Engine) -> bool:
-        """Whether the running loop is that of the session.
-
-        asyncio.get_running_loop() would tell it too, but before Python 3.12 that asks the system for the process.
-        """
-        return engine.watch.loop.is_running() and self._thread == get_ident() and self._forks == GATES.forks
+        """Whether the running loop is that of the session, in the process that has opened it."""
+        return self._forks == GATES.forks and engine.watch.loop is asyncio.get_running_loop()
 
     def _foreign(self) -> ConfigError:
         """The error for a session that belongs to another event loop than the running one."""
@@ -369,7 +365,7 @@ class Session:
             wall=self._wall,
             draw=random.random,
         )
-        self._thread, self._forks = get_ident(), GATES.forks
+        self._forks = GATES.forks
         if self._limiter is not None:
             self._limiter.users[slots] = self._limits
         self._credentials.serve(partial(self._sign, engine, clock))

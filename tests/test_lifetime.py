@@ -146,6 +146,22 @@ def test_a_session_is_not_closed_from_another_loop_while_its_own_runs() -> None:
     assert ["another event loop" in str(problem) for problem in problems] == [True]
 
 
+def test_a_loop_may_move_to_another_thread() -> None:
+    """As where it is set up in the main thread and served by one of its own: it is the same loop."""
+    loop = asyncio.new_event_loop()
+    session = Session(LEAVO, "made-up-key-1", transport=FakeTransport(reply(200, {"a": 1})), limits=())
+    assert loop.run_until_complete(session.request("GET", "/x")) == {"a": 1}
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        assert asyncio.run_coroutine_threadsafe(session.request("GET", "/x"), loop).result(5) == {"a": 1}
+        asyncio.run_coroutine_threadsafe(session.aclose(), loop).result(5)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(5)
+        loop.close()
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_after_a_fork_a_session_says_what_to_do_and_leaves_the_parent_alone() -> None:

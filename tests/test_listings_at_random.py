@@ -84,7 +84,9 @@ class Server:
         return self.older(1000 - int(query.get("before", 1000)), limit, inclusive="before" in query)
 
     def items(self, first: int, limit: int) -> list[dict[str, str]]:
-        last = min(self.count, first + min(limit, self.gives))
+        # Now and then a page is shorter than the others.
+        gives = self.gives if self.random.random() < 0.8 else self.random.randint(2, 25)
+        last = min(self.count, first + min(limit, gives))
         return [{"id": str(number), "timestamp": f"{1000 - number:04}"} for number in range(first, last)]
 
     def numbered(self, offset: int, limit: int) -> Any:

@@ -267,8 +267,8 @@ MUTANTS = [
     Mutant(
         "a gap that nobody asks for",
         "_fetching.py",
-        "(self._in_hand() < self._concurrency or self._is_starved())",
-        "self._in_hand() < self._concurrency",
+        "(self._may_go_ahead() or self._is_starved())",
+        "self._may_go_ahead()",
         "tests/test_pagination.py",
     ),
     Mutant(

@@ -713,6 +713,16 @@ async def test_what_comes_again_can_be_left_out() -> None:
 
 
 @virtual_time
+async def test_no_more_is_asked_for_than_may_be_wanted() -> None:
+    """Where duplicates are left out it may be more, but not all that is allowed."""
+    for most, requests in ((5, 1), (10, 1), (15, 2), (95, 10)):
+        for options in ({}, {"dedupe_by": "id"}):
+            crm = Crm(1000)
+            assert await seen(leads(crm, max_items=most, concurrency=8, **options)) == ids(most)
+            assert len(crm.asked) == requests
+
+
+@virtual_time
 async def test_a_listing_without_duplicates_may_be_read_in_pieces() -> None:
     """A page may be cut in its middle."""
     token, found = None, []

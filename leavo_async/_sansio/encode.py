@@ -169,11 +169,17 @@ def _key(rules: Rules, method: str, path: str, given: str | None, new_key: Calla
 
 def _checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
     for name, value in headers.items():
+        if not _is_text(name, value):
+            raise ConfigError("headers: expected texts")
         if not _HEADER_NAME.fullmatch(name) or not all(c == "\t" or c.isprintable() for c in value):
             raise ConfigError("headers: a name or value holds characters that no header may have")
         if name.lower() in _RESERVED:
             raise ConfigError(f"headers: {name} is set by the library" + _other_way(name))
     return dict(headers)
+
+
+def _is_text(*values: Any) -> bool:
+    return all(isinstance(value, str) for value in values)
 
 
 def _other_way(name: str) -> str:

@@ -89,11 +89,11 @@ class Paging:
     limit: str = "limit"
     parts: Parts = Parts()
 
-    def size(self, asked: int | None) -> int:
+    def size(self, asked: Any) -> int:
         """Items to ask for on each page; ConfigError if `asked` is not in 1 to max_size."""
         if asked is None:
             return self.max_size
-        if type(asked) is not int or not 1 <= asked <= self.max_size:
+        if isinstance(asked, bool) or not isinstance(asked, int) or not 1 <= asked <= self.max_size:
             raise ConfigError(f"page_size={asked}: expected 1 to {self.max_size}")
         return asked
 

@@ -134,7 +134,9 @@ class Spans:
         """A page has come. Raises ResponseValidationError if it cannot be one of this listing."""
         self._guard.check(page)
         self.total = self.total if page.total is None else page.total
-        is_last, is_end = span.start + span.size == self._next, self._is_end(span, page)
+        is_end = self._is_end(span, page)
+        # Without order one behind it may have been given; and an empty one may be there that is not given yet.
+        is_last = span.start + span.size == self._next and span is self.spans[-1]
         # More than was asked for belongs to the pages behind, if there are any.
         span.items = page.items[: min(_ENDLESS if is_last else span.size, self._end - span.start)]
         count = len(span.items)
