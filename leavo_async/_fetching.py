@@ -6,7 +6,6 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Hashable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from operator import length_hint
 from typing import Any, NamedTuple
 
@@ -29,8 +28,7 @@ class Fetched(NamedTuple):
     rate: float
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(NamedTuple):
     """Which listing it is, and how to get a page of it.
 
     fetch: the page at a place, of so many items at most, within so many seconds. what: for messages. id: for resume
@@ -45,8 +43,7 @@ class Listing:
     deadline: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Manner:
+class Manner(NamedTuple):
     """How a listing is to be read; see Pages."""
 
     page_size: int

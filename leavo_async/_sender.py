@@ -308,7 +308,7 @@ def _decision(call: Call[T], failure: Failure) -> Retry | Stop | Settled:
     if call.policy.was_refused(error):
         error.outcome = "not sent"
     if isinstance(error, AuthenticationError):
-        failure = replace(failure, may_renew=engine.credentials.may_renew)
+        failure = failure._replace(may_renew=engine.credentials.may_renew)
     now = engine.watch.loop.time()
     is_bulk = call.permit.rank == _BULK  # it waits for the budget before its next attempt
     decision = call.policy.decide(

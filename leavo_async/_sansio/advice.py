@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from leavo_async._sansio.messages import Headers
 from leavo_async._sansio.moments import milliseconds, seconds_from, server_now
 from leavo_async._sansio.quotas import Quota, read_quotas
 
 
-@dataclass(frozen=True, slots=True)
-class ServerAdvice:
+class ServerAdvice(NamedTuple):
     """What one answer asks for.
 
     wait: seconds before the next request of this key, 0.0 to a day; None if the server did not say.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from leavo_async._sansio.limits import RateLimit
 from leavo_async._sansio.quotas import Quota
@@ -19,8 +20,7 @@ _LEAST = 0.05
 _WHOLE_WINDOW = 0.9
 
 
-@dataclass(frozen=True, slots=True)
-class Learned:
+class Learned(NamedTuple):
     """The share of a configured rate that a server has been seen to take; it grows back by 2 % a window.
 
     since: the clock's seconds when it was last lowered.

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from leavo_async.errors import ConfigError, ResponseValidationError
 
@@ -15,8 +15,7 @@ Place = int | str | None
 Params = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(NamedTuple):
     """One page of a listing.
 
     total: items in the whole listing; None if the server does not say.
@@ -29,7 +28,7 @@ class Page:
     total: int | None = None
     has_more: bool | None = None
     next: str | None = None
-    raw: Callable[[], Sequence[Any]] | None = field(default=None, repr=False, compare=False)
+    raw: Callable[[], Sequence[Any]] | None = None
 
     def rows(self) -> Sequence[Any]:
         """The items as the server has written them."""
@@ -54,8 +53,7 @@ class Parts:
                 raise ConfigError(f'Parts: {name!r} is too deep; expected "a" or "a.b"')
 
 
-@dataclass(frozen=True, slots=True)
-class Bookmark:
+class Bookmark(NamedTuple):
     """Where a listing can be taken up again.
 
     skip: how many items of that page were given already.
@@ -70,7 +68,7 @@ class Bookmark:
         """The one so many items further on."""
         if isinstance(self.place, int):
             return Bookmark(self.place + count)
-        return replace(self, skip=self.skip + count)
+        return self._replace(skip=self.skip + count)
 
     def or_earlier(self, other: Bookmark | None) -> Bookmark:
         """The other one if it is known to be earlier: places other than numbers have no order."""
@@ -78,16 +76,17 @@ class Bookmark:
         return other if other and isinstance(here, int) and isinstance(there, int) and there < here else self
 
 
-@dataclass(frozen=True, slots=True)
 class Paging:
     """What all styles have.
 
     max_size: items that a page may have at most. limit: the parameter that asks for so many. parts: of an answer.
     """
 
+    __slots__ = ()
+
     max_size: int
-    limit: str = "limit"
-    parts: Parts = Parts()
+    limit: str
+    parts: Parts
 
     def size(self, asked: Any) -> int:
         """Items to ask for on each page; ConfigError if `asked` is not in 1 to max_size."""
@@ -121,8 +120,12 @@ class Offset(Paging):
     """Pages by the number of their first item, in the query or, as `…/{offset}/{count}`, at the end of the path.
 
     Any page can be asked for at any time, so pages can be fetched at the same time.
+
+    max_size: items that a page may have at most. limit, offset: the parameters. parts: where an answer has them.
     """
 
+    max_size: int
+    limit: str = "limit"
     offset: str = "offset"
     in_path: bool = False
     parts: Parts = Parts(total="pagination.total", has_more="pagination.has_more")
@@ -148,8 +151,14 @@ class Offset(Paging):
 
 @dataclass(frozen=True, slots=True)
 class Chain(Paging):
-    """Pages of which each names the next one, so that only one can be asked for at a time. param: carries that name."""
+    """Pages of which each names the next one, so that only one can be asked for at a time.
 
+    max_size: items that a page may have at most. limit: the parameter that asks for so many. param: the one that
+    carries the name. parts: where an answer has them.
+    """
+
+    max_size: int
+    limit: str = "limit"
     param: str = "cursor"
     parts: Parts = Parts(has_more="paging.has_more", next="paging.next_cursor")
 
@@ -180,9 +189,10 @@ class Chain(Paging):
         raise NotImplementedError
 
 
-@dataclass(frozen=True, slots=True)
 class Cursor(Chain):
     """Pages by an opaque cursor, which each answer names for the next one."""
+
+    __slots__ = ()
 
     def following(self, at: Bookmark, page: Page, size: int) -> Bookmark | None:
         """Where the next page is; None at the end. Raises ResponseValidationError if that cannot be told."""

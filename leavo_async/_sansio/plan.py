@@ -6,7 +6,7 @@ import math
 import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Protocol
 
@@ -255,13 +255,13 @@ class Links:
             self._guard.check(page)
         skipped = min(self._skip, len(fresh))
         self._skip -= skipped
-        span.at = replace(span.at, skip=skipped)
+        span.at = span.at._replace(skip=skipped)
         span.items = fresh[skipped : skipped + self._left]
         self._left -= len(span.items)
         if skipped + len(span.items) < len(fresh):  # more than is wanted: the rest is still to be had
             self._next = span.at.after(len(span.items))
         else:
-            self._next = following and replace(following, skip=self._skip)
+            self._next = following and following._replace(skip=self._skip)
 
     def failed(self, span: Span, error: BaseException) -> None:
         """A page will never come: what comes after it is not wanted any more."""

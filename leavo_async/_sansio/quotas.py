@@ -16,8 +16,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
 from functools import partial
+from typing import NamedTuple
 
 from leavo_async._sansio.messages import Headers
 from leavo_async._sansio.moments import seconds_from, server_now
@@ -34,8 +34,7 @@ _NAME = re.compile(r'"[^"]*"|[A-Za-z*][^\s"=]*')
 _Facts = dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Quota:
+class Quota(NamedTuple):
     """One quota as a server tells it; None for what it does not tell.
 
     limit: requests in a window, 1 to 10⁹. window: its length in seconds, above 0.
@@ -112,7 +111,7 @@ def _with_policies(current: Quota, policies: list[tuple[str, _Facts]]) -> Iterat
     """The current quota, with the window of the policy that has its limit; then the other policies."""
     windows = {limit: _window(facts) for head, facts in policies if (limit := _limit(head))}
     window = windows.pop(current.limit, None) if current.limit else None
-    yield current if window is None else replace(current, window=window)
+    yield current if window is None else current._replace(window=window)
     yield from (Quota(limit, window) for limit, window in windows.items())
 
 

@@ -89,7 +89,7 @@ def _failure(profile: ApiProfile, request: Request, response: Response, now: flo
     advice = read_advice(response.headers, error.details, now=now)
     if isinstance(error, RateLimitError):
         wait = profile.wait_after_429 if advice.wait is None else advice.wait
-        error.retry_after, advice = wait, replace(advice, wait=wait)
+        error.retry_after, advice = wait, advice._replace(wait=wait)
     if advice.wait is not None:
         error.retry_at = now + advice.wait
     return Failure(

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Outcome = Literal["not sent", "unknown", "done"]
 """What happened at the server: nothing (it never left, or was refused), perhaps something, or what was asked."""
@@ -13,8 +12,7 @@ Phase = Literal["queue", "connect", "send", "read", "wait"]
 """What a call is doing: waiting for its permit, the three steps of an attempt, waiting for the next one."""
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptRecord:
+class AttemptRecord(NamedTuple):
     """One attempt that has ended.
 
     method, path: the request, without query (it may hold personal data).

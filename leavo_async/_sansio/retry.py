@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from leavo_async._sansio.advice import ServerAdvice
 from leavo_async._sansio.messages import Request
@@ -29,8 +30,7 @@ FORGOTTEN = "the server may have forgotten the idempotency key by then"
 FREE = (401, 429)
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(NamedTuple):
     """An attempt that did not succeed: the error, and what the server asked for.
 
     final: why the same request would get the same answer, whatever the class of the error; None if it may not.
@@ -39,30 +39,27 @@ class Failure:
     """
 
     error: LeavoError
-    advice: ServerAdvice = field(default_factory=ServerAdvice)
+    advice: ServerAdvice = ServerAdvice()
     final: str | None = None
     in_progress: bool = False
     may_renew: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Retry:
+class Retry(NamedTuple):
     """Try again after `delay` seconds."""
 
     delay: float
     because: str
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(NamedTuple):
     """Do not try again. may_have_happened: the request may have been acted on and must not be repeated."""
 
     because: str
     may_have_happened: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(NamedTuple):
     """The error shows that an earlier attempt has done what was asked."""
 
     because: str

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from leavo_async._sansio.limits import DailyCap, RateLimit
 from leavo_async._sansio.priority import Priority
 
 
-@dataclass(frozen=True, slots=True)
-class RateStatus:
+class RateStatus(NamedTuple):
     """One rate limit.
 
     tokens: permits that could be granted at once; below 0 after the limit was lowered.
@@ -31,8 +30,7 @@ class RateStatus:
         return f"{self.limit}: {round(self.tokens, 1) + 0.0} tokens, {self.rate * 60:.1f} a minute{why}{told}"
 
 
-@dataclass(frozen=True, slots=True)
-class CapStatus:
+class CapStatus(NamedTuple):
     """One daily cap.
 
     used: requests that count now. reset_at: when it has room again, in seconds since the Unix epoch; None while it has.
@@ -46,8 +44,7 @@ class CapStatus:
         return f"{self.cap}: {self.used} used" + ("" if self.reset_at is None else ", used up")
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(NamedTuple):
     """The limits of a key and who waits for them. It prints as a few lines.
 
     waiting: calls that wait, of all sessions with this key in this process, by priority.
