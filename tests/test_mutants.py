@@ -322,7 +322,7 @@ MUTANTS = [
     ),
     Mutant(
         "a server that ignores the offset",
-        "_sansio/plan.py",
+        "_sansio/same_page.py",
         "        if _is_same(page, self._before) or _is_same(page, self._kept):\n",
         "        if False:\n",
         "tests/sansio/test_plan.py",

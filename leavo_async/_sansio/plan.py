@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Any, Protocol
 
 from leavo_async._sansio.paging import Bookmark, Chain, Page, Paging
+from leavo_async._sansio.same_page import SamePage
 from leavo_async.errors import ResponseValidationError
 
 # Without a limit of the key, as many as most servers bear from one client; with one, as many as it may ever take.
@@ -134,7 +135,8 @@ class Spans:
         """A page has come. Raises ResponseValidationError if it cannot be one of this listing."""
         self._guard.check(page)
         self.total = self.total if page.total is None else page.total
-        is_end = self._is_end(span, page)
+        self._planned = _believed_total(span, page)
+        is_end = _is_end(span, page)
         # Without order one behind it may have been given; and an empty one may be there that is not given yet.
         is_last = span.start + span.size == self._next and span is self.spans[-1]
         # More than was asked for belongs to the pages behind, if there are any.
@@ -191,17 +193,6 @@ class Spans:
         else:
             self._first = count
 
-    def _is_end(self, span: Span, page: Page) -> bool:
-        reached, total = span.start + len(page.items), page.total
-        if page.items:
-            # Where the two contradict each other, one more page tells which of them is right.
-            self._planned = 0 if total is None or reached > total or page.has_more is False else total
-            return reached == total if page.has_more is None else not page.has_more and reached >= (total or 0)
-        if page.has_more is False or not (page.has_more or total) or (total is not None and total <= reached):
-            return True
-        there = "more" if page.total is None else f"{page.total} in all"
-        raise ResponseValidationError(f"the page at {span.start} is empty, and yet the server says there are {there}")
-
     def _end_at(self, span: Span, end: int) -> None:
         """Nothing is behind this page, unless a later one has shown items already: those are not thrown away."""
         behind = [other for other in self._after(span) if other.start >= end]
@@ -219,6 +210,25 @@ class Spans:
         for span in list(spans):
             span.is_void = True
             self.spans.remove(span)
+
+
+def _believed_total(span: Span, page: Page) -> int:
+    """The total, if it fits to what else the page says of the end; 0 otherwise, so that one more page is asked for."""
+    total = page.total
+    if total is None or span.start + len(page.items) > total or page.has_more is False:
+        return 0
+    return total
+
+
+def _is_end(span: Span, page: Page) -> bool:
+    """Whether nothing is behind this page. Raises ResponseValidationError if it is empty and that cannot be so."""
+    reached, total = span.start + len(page.items), page.total
+    if page.items:
+        return reached == total if page.has_more is None else not page.has_more and reached >= (total or 0)
+    if page.has_more is False or not (page.has_more or total) or (total is not None and total <= reached):
+        return True
+    there = "more" if total is None else f"{total} in all"
+    raise ResponseValidationError(f"the page at {span.start} is empty, and yet the server says there are {there}")
 
 
 class Links:
@@ -282,39 +292,3 @@ class Links:
         self._met.add(hash(span.at.place))
         if hash(following.place) in self._met:
             raise ResponseValidationError("the page that follows was there already: the server leads in a circle")
-
-
-class SamePage:
-    """Notices that a server gives the same pages again, as one does that ignores the offset.
-
-    Each page is compared with the one before, and, by Brent's algorithm, with one that is renewed after 1, 2, 4, 8 …
-    pages: so any circle is seen with two pages in memory. https://doi.org/10.1007/BF01933190
-    """
-
-    __slots__ = ("_before", "_count", "_kept", "_param", "_renew")
-
-    def __init__(self, param: str) -> None:
-        self._param = param
-        self._before = self._kept = Page(())
-        self._count, self._renew = 0, 1
-
-    def check(self, page: Page) -> None:
-        """Raises ResponseValidationError if this page was there already."""
-        if not page.items:
-            return
-        if _is_same(page, self._before) or _is_same(page, self._kept):
-            raise ResponseValidationError(f"the page was there already: the server ignores the {self._param}")
-        self._before = page
-        self._count += 1
-        if self._count == self._renew:
-            self._kept, self._renew = page, 2 * self._renew
-
-
-def _is_same(page: Page, other: Page) -> bool:
-    items, count = page.items, len(page.items)
-    # A page that was asked for with a smaller limit is a part of the other.
-    is_part = 1 < count < len(other.items)
-    if items != (other.items[:count] if is_part else other.items):
-        return False
-    # Items of a narrow type may look alike, and so may plain numbers: what the server has written decides.
-    return bool(page.rows()[:count] == other.rows()[:count]) and (count == 1 or items[0] != items[1])

@@ -32,7 +32,7 @@ def bookmark_of(token: Any, listing: str) -> Bookmark:
         case [1, str(of), int() | str() | None as place, int(skip), *seen] if of == listing:
             return Bookmark(place, skip, tuple(map(str, seen)))
         case [1, str(), *_]:
-            raise ConfigError("resume: the token is of another listing: its path and filters must be the same")
+            raise ConfigError("resume: the token is of another listing: base_url, path and filters must be the same")
         case _:
             raise ConfigError("resume: not a token; expected the resume_token of a listing or of an error")
 
