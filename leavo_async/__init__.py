@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from leavo_async._io.abort import AbortController, AbortSignal
 from leavo_async._io.gate import Gate
-from leavo_async._sansio.auth import Secret
+from leavo_async._sansio.auth import Auth, Bearer, HeaderKey, HeaderPair, KeyPair, QueryKey, Secret
+from leavo_async._sansio.fields import HeaderRule
 from leavo_async._sansio.idempotency import Repeat
 from leavo_async._sansio.limits import DailyCap, RateLimit
 from leavo_async._sansio.messages import Headers, Request, Response
@@ -67,8 +68,10 @@ __all__ = [
     "AbortedError",
     "ApiProfile",
     "AttemptRecord",
+    "Auth",
     "AuthenticationError",
     "BadRequestError",
+    "Bearer",
     "Before",
     "CallOptions",
     "ClosedError",
@@ -80,8 +83,12 @@ __all__ = [
     "DailyCap",
     "DeadlineError",
     "Gate",
+    "HeaderKey",
+    "HeaderPair",
+    "HeaderRule",
     "Headers",
     "IdempotencyMismatchError",
+    "KeyPair",
     "Lead",
     "LeavoClient",
     "LeavoError",
@@ -96,6 +103,7 @@ __all__ = [
     "PermissionDeniedError",
     "Priority",
     "ProtocolError",
+    "QueryKey",
     "QuotaExhaustedError",
     "RateLimit",
     "RateLimitError",

@@ -19,6 +19,7 @@ class CallOptions(TypedDict, total=False):
     signal: an AbortSignal that ends the call, wherever it waits.
     idempotency_key: your own name for a write, 1 to 64 visible ASCII characters. priority: "interactive" goes before
     "normal", the default, and that before "bulk". retry: another RetryPolicy. headers: more header fields.
+    path_params: values of {names} in the path, in place of the session's.
     """
 
     timeout: float
@@ -28,6 +29,7 @@ class CallOptions(TypedDict, total=False):
     priority: Priority
     retry: RetryPolicy
     headers: Mapping[str, str]
+    path_params: Mapping[str, str]
 
 
 class ListOptions(CallOptions, total=False):
@@ -66,7 +68,8 @@ def checked_options(options: CallOptions) -> CallOptions:
     _check("signal", options.get("signal"), AbortSignal, "an AbortSignal, such as AbortController().signal")
     _check("retry", options.get("retry"), RetryPolicy, "a RetryPolicy")
     _check("idempotency_key", options.get("idempotency_key"), str, "a text")
-    _check("headers", options.get("headers"), Mapping, "a mapping of names to values")
+    for name in ("headers", "path_params"):
+        _check(name, options.get(name), Mapping, "a mapping of names to values")
     return options
 
 

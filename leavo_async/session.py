@@ -9,7 +9,7 @@ import time
 import uuid
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Self, TypedDict, TypeVar, Unpack
 
 from leavo_async import _sender
@@ -22,9 +22,10 @@ from leavo_async._io.guard import Watch
 from leavo_async._io.registry import GATES
 from leavo_async._io.slots import Slots
 from leavo_async._io.transport import Transport
-from leavo_async._sansio.auth import Ask, Secret
+from leavo_async._sansio.auth import Ask, Auth, Secret, names_of
 from leavo_async._sansio.decode import decode, page_decoder
-from leavo_async._sansio.encode import Rules, checked_base_url, checked_path, encode
+from leavo_async._sansio.encode import Rules, checked_base_url, checked_path, encode, filled, segment
+from leavo_async._sansio.fields import checked_headers
 from leavo_async._sansio.idempotency import Honoured, checked_honoured
 from leavo_async._sansio.limits import Limit
 from leavo_async._sansio.messages import Request, Response
@@ -56,6 +57,9 @@ class SessionOptions(TypedDict, total=False):
     idempotency: Honoured | None
     read_only: bool
     observers: Sequence[Observer]
+    auth: Auth | None
+    path_params: Mapping[str, str]
+    headers: Mapping[str, str] | Callable[[], Mapping[str, str]] | None
     transport: Transport | None
     ssl_context: ssl.SSLContext | None
     trust_env: bool
@@ -70,9 +74,9 @@ class Session:
             value = await session.request("GET", "/path", params={"a": 1})
 
     profile: what the API is like.
-    credentials: the key, as a text or a Secret; None reads the profile's environment variable; or a coroutine function
-        that gives it. The last two are asked again, once, when the server has refused a key (401): so a key can be
-        changed without a restart.
+    credentials: the key, as a text, a Secret or a KeyPair; None reads the profile's environment variable; or a
+        coroutine function that gives it. The last two are asked again, once, when the server has refused a key (401):
+        so a key can be changed without a restart.
     base_url: another place of the same API.
     timeout: seconds that one attempt may take, from permit to last byte.
     deadline: seconds that a whole call may take, queue and waits included; None for no such limit. Of a listing it is
@@ -86,6 +90,11 @@ class Session:
         the profile; "honoured" lets writes be repeated after an unknown outcome.
     read_only: refuse every write with a ConfigError, before anything is sent.
     observers: functions that get an AttemptRecord after each attempt.
+    auth: another way to sign than the profile's, as for a gateway in front of the API: Bearer, HeaderKey, HeaderPair or
+        QueryKey.
+    path_params: what stands for a {name} in a path, quoted when it is put there.
+    headers: fields of every call; or a function that gives them and is asked at each call, so that they may come from a
+        context variable. A call's own go before.
     transport: something else to send through, such as testing.FakeTransport.
     ssl_context: your own, with the certificate authority of your company; it must verify certificates and host names.
     trust_env: send through the proxy that HTTPS_PROXY names, unless NO_PROXY has the host.
@@ -118,6 +127,9 @@ class Session:
         idempotency: Honoured | None = None,
         read_only: bool = False,
         observers: Sequence[Observer] = (),
+        auth: Auth | None = None,
+        path_params: Mapping[str, str] = MappingProxyType({}),
+        headers: Mapping[str, str] | Callable[[], Mapping[str, str]] | None = None,
         transport: Transport | None = None,
         ssl_context: ssl.SSLContext | None = None,
         trust_env: bool = False,
@@ -126,7 +138,10 @@ class Session:
     ) -> None:
         # Wrapped at once, and the plain text let go: the frames of this call may be printed with their locals.
         source, credentials = credentials if callable(credentials) else Secret.of(credentials), None
-        self._credentials = Credentials(source, variable=profile.key_variable)
+        self._auth = auth or profile.auth
+        self._credentials = Credentials(
+            source, self._auth, variable=profile.key_variable, id_variable=profile.id_variable
+        )
         self._profile = profile
         self._base_url = checked_base_url(base_url or profile.base_url, loopback_http=allow_insecure_loopback)
         self._rules = Rules(
@@ -136,6 +151,10 @@ class Session:
             profile.key_lasts,
             read_only=read_only,
             private_targets=allow_insecure_loopback,
+            path_params=_checked_path_params(path_params),
+            headers=_asked(headers),
+            header_rules=profile.header_rules,
+            signing=names_of(self._auth),
         )
         self._timeout = seconds("timeout", timeout)
         self._deadline = None if deadline is None else seconds("deadline", deadline)
@@ -164,8 +183,9 @@ class Session:
     ) -> Any:
         """The decoded value of any endpoint; None for an empty answer.
 
-        path: starts with "/", without query. cast_to: a type pydantic can validate; without it JSON as it is, taken out
-        of {"data": …}. Raises ConfigError before anything is sent, otherwise the errors of `leavo_async.errors`.
+        path: starts with "/", without query; {names} in it are path_params. cast_to: a type pydantic can validate;
+        without it JSON as it is, taken out of {"data": …}. Raises ConfigError before anything is sent, otherwise the
+        errors of `leavo_async.errors`.
         """
         decoded = partial(decode, self._profile, cast_to=cast_to)
         return await _sender.send(self._call(method, path, params, json, options, decoded))
@@ -204,12 +224,14 @@ class Session:
         or a signal given here is that of the whole iteration, all else holds for each page's call.
         """
         paging = self._profile.paging if paging is None else paging
+        checked_options(options)
+        path = checked_path(filled(path, self._rules.path_params, options.get("path_params")))
         filters = dict(_checked_filters(paging, params))
         decoded = page_decoder(self._profile, paging, cast_to)
         listing = Listing(
-            partial(self._page, paging, path, filters, decoded, checked_options(options)),
+            partial(self._page, paging, path, filters, decoded, options),
             paging,
-            f"GET {checked_path(path)}",
+            f"GET {path}",
             listing_id(paging, self._base_url + path, filters),
             options.get("signal"),
             options.get("deadline"),
@@ -307,6 +329,7 @@ class Session:
             params=params,
             json=json,
             headers=options.get("headers"),
+            path_params=options.get("path_params"),
             idempotency_key=options.get("idempotency_key"),
             new_key=_new_key,
         )
@@ -373,7 +396,7 @@ class Session:
 
     def _sign(self, engine: Engine, clock: Callable[[], float], secret: Secret) -> None:
         """Have all requests carry this key, and keep the limits that it has in this process."""
-        engine.transport.sign(self._profile.auth.headers(secret))
+        engine.transport.sign(self._auth.headers(secret), self._auth.params(secret))
         if self._limiter is None:
             before = engine.gate if engine.slots in engine.gate.users else None
             engine.gate = GATES.join(
@@ -413,6 +436,24 @@ def _checked_context(context: Any) -> ssl.SSLContext | None:
 
 # https://www.rfc-editor.org/rfc/rfc8996 deprecates TLS 1.0 and 1.1.
 _SAFE_TLS = (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3, ssl.TLSVersion.MAXIMUM_SUPPORTED)
+
+
+def _checked_path_params(params: Any) -> Mapping[str, str]:
+    if not isinstance(params, Mapping) or not all(isinstance(value, str) for value in params.values()):
+        raise ConfigError("path_params: expected a mapping of names to texts")
+    for name, value in params.items():
+        segment(value, f"path_params: {name}")
+    return params
+
+
+def _asked(
+    headers: Mapping[str, str] | Callable[[], Mapping[str, str]] | None,
+) -> Callable[[], Mapping[str, str]] | None:
+    """A function that gives the fields of every call."""
+    if headers is None or callable(headers):
+        return headers
+    fixed = checked_headers(headers)
+    return lambda: fixed
 
 
 def _new_key() -> str:

@@ -221,7 +221,7 @@ class Signed(FakeTransport):
         super().__init__(seconds=0.1)
         self.good, self.key = good, ""
 
-    def sign(self, headers: Any) -> None:
+    def sign(self, headers: Any, params: Any) -> None:
         self.key = headers["Authorization"]
 
     async def send(self, request: Request, progress: Any) -> Response:

@@ -9,13 +9,14 @@ from leavo_async import errors
 from leavo_async.session import Session, SessionOptions
 
 PUBLIC = """
-    APIError AbortController AbortSignal AbortedError ApiProfile AttemptRecord AuthenticationError BadRequestError
-    Before CallOptions ClosedError ConfigError ConflictError ConnectError ConnectTimeoutError Cursor DailyCap
-    DeadlineError Gate Headers IdempotencyMismatchError Lead LeavoClient LeavoError ListOptions NewLead NotFoundError
-    Offset OutcomeUnknownError Pages Paging Parts PermissionDeniedError Priority ProtocolError QuotaExhaustedError
-    RateLimit RateLimitError ReadError ReadTimeoutError Repeat Request Response ResponseTooLargeError
-    ResponseValidationError RetryPolicy Route Secret ServerError Session Status TLSError TransportError UNSET
-    UnprocessableError
+    APIError AbortController AbortSignal AbortedError ApiProfile AttemptRecord Auth AuthenticationError
+    BadRequestError Bearer Before CallOptions ClosedError ConfigError ConflictError ConnectError
+    ConnectTimeoutError Cursor DailyCap DeadlineError Gate HeaderKey HeaderPair HeaderRule Headers
+    IdempotencyMismatchError KeyPair Lead LeavoClient LeavoError ListOptions NewLead NotFoundError Offset
+    OutcomeUnknownError Pages Paging Parts PermissionDeniedError Priority ProtocolError QueryKey
+    QuotaExhaustedError RateLimit RateLimitError ReadError ReadTimeoutError Repeat Request Response
+    ResponseTooLargeError ResponseValidationError RetryPolicy Route Secret ServerError Session Status TLSError
+    TransportError UnprocessableError UNSET
 """
 
 

@@ -12,7 +12,7 @@ import ssl
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
@@ -178,14 +178,16 @@ class AiohttpTransport:
         self._kept = _session(CleanConnector(ssl_context=ssl_context), proxy)
         self._fresh = _session(CleanConnector(ssl_context=ssl_context, force_close=True), proxy)
         self._secrets: dict[bytes, str] = {}
+        self._query = ""
         self._max = max_body_bytes
 
-    def sign(self, headers: Mapping[str, str]) -> None:
-        """Sign every request with these header fields from now on."""
+    def sign(self, headers: Mapping[str, str], params: Mapping[str, str]) -> None:
+        """Sign every request with these header fields and query parameters from now on."""
         # As defaults of the session they stay out of every frame of ours.
         for session in (self._kept, self._fresh):
             session.headers.update(headers)
-        for value in headers.values():
+        self._query = urlencode(params)
+        for value in (*headers.values(), *params.values()):
             for word in value.split():
                 self._secrets.update(_forms(word))
 
@@ -196,7 +198,8 @@ class AiohttpTransport:
         try:
             answer = await session.request(
                 request.method,
-                URL(request.url, encoded=True),  # encoded by us: nothing may be normalised once more
+                # Encoded by us: nothing may be normalised once more.
+                URL(_signed(request.url, self._query) if self._query else request.url, encoded=True),
                 headers=request.headers,
                 data=None if request.body is None else _data(request.body),
                 skip_auto_headers=_NO_TYPE if request.body is None and request.idempotency_key else None,
@@ -305,6 +308,10 @@ def proxy_of_environment(url: str) -> str | None:
     if parts.scheme != "https" or proxy_bypass(parts.hostname or ""):
         return None
     return getproxies().get("https")
+
+
+def _signed(url: str, query: str) -> str:
+    return f"{url}{'&' if '?' in url else '?'}{query}"
 
 
 def _says_more(answer: aiohttp.ClientResponse) -> bool:

@@ -11,21 +11,26 @@ from inspect import isawaitable
 from typing import Any
 
 from leavo_async._io.warn import warn
-from leavo_async._sansio.auth import Ask, Secret, checked_key, days_warned_at
+from leavo_async._sansio.auth import Ask, Auth, KeyPair, Secret, checked_key, days_warned_at
 from leavo_async.errors import ConfigError
 
 
 class Credentials:
-    """A key given once, read from an environment variable, or asked for.
+    """A key given once, read from the environment, or asked for.
 
     current: the key in use; None until it was asked for. asked: how often it was asked for.
     """
 
-    __slots__ = ("_ask", "_expires_at", "_lock", "_on_change", "_variable", "_warned", "asked", "current")
+    __slots__ = ("_ask", "_auth", "_expires_at", "_lock", "_on_change", "_variables", "_warned", "asked", "current")
 
-    def __init__(self, source: Secret | Ask | None, *, variable: str) -> None:
-        """source: a key, a coroutine function that gives it, or None for the environment variable."""
-        self._variable = variable
+    def __init__(self, source: Secret | Ask | None, auth: Auth, *, variable: str, id_variable: str = "") -> None:
+        """source: a key, a coroutine function that gives it, or None for the environment.
+
+        auth: what the key is for. variable, id_variable: the environment variables of the key, and of its id if it has
+        one.
+        """
+        self._auth = auth
+        self._variables = (variable, *filter(None, [id_variable]))
         self._ask = self._from_environment if source is None else None if isinstance(source, Secret) else source
         self._lock = asyncio.Lock()
         self._warned = math.inf
@@ -34,7 +39,7 @@ class Credentials:
         self.asked = 0
         self.current: Secret | None = None
         if not callable(source):
-            self._use(checked_key(source or _environment(variable), variable=variable))
+            self._use(self._checked(source or _environment(*self._variables)))
 
     @property
     def may_renew(self) -> bool:
@@ -68,8 +73,7 @@ class Credentials:
         async with self._lock:
             if self.asked == asked:
                 await self._ask_again()
-        current = self.current
-        return refused is None or (current is not None and current.reveal() != refused.reveal())
+        return refused is None or (self.current is not None and not self.current.is_same(refused))
 
     def warn_of_expiry(self, wall: Callable[[], float]) -> None:
         """Warn, once each, when 14, 7 and 1 days are left. wall: the clock, in seconds since the Unix epoch."""
@@ -81,7 +85,7 @@ class Credentials:
             self._warned = due
             day = datetime.fromtimestamp(self._expires_at, UTC).isoformat(timespec="minutes")
             ends = "expires" if now < self._expires_at else "has expired:"
-            warn(f"the API key {ends} {day}: make a new one in time and put it into {self._variable}")
+            warn(f"the API key {ends} {day}: make a new one in time and put it into {self._variables[0]}")
 
     async def _ask_again(self) -> None:
         if self._ask is None:
@@ -90,12 +94,15 @@ class Credentials:
             secret = Secret.of(await _promised(self._ask))  # wrapped at once: no frame of ours has the plain text
         finally:
             self.asked += 1
-        secret = checked_key(secret, variable=self._variable)
-        if self.current is None or secret.reveal() != self.current.reveal():
+        secret = self._checked(secret)
+        if not secret.is_same(self.current):
             self._use(secret)
 
+    def _checked(self, secret: Secret | None) -> Secret:
+        return checked_key(secret, self._auth, variables=" and ".join(reversed(self._variables)))
+
     async def _from_environment(self) -> Secret:
-        return checked_key(_environment(self._variable), variable=self._variable)
+        return self._checked(_environment(*self._variables))
 
 
 def _promised(ask: Ask) -> Awaitable[str | Secret]:
@@ -110,5 +117,7 @@ def _promised(ask: Ask) -> Awaitable[str | Secret]:
     )
 
 
-def _environment(variable: str) -> Secret | None:
-    return Secret.of(os.environ.get(variable))
+def _environment(variable: str, id_variable: str = "") -> Secret | None:
+    if not id_variable:
+        return Secret.of(os.environ.get(variable))
+    return KeyPair(os.environ.get(id_variable, ""), os.environ.get(variable, ""))

@@ -6,7 +6,6 @@ client in the same web app and a thread with a loop of its own all draw on the s
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import os
 import threading
@@ -48,7 +47,7 @@ class Registry:
         lowest, and a warning tells. before: the gate of the key that this one has taken the place of; it goes on if
         the new one has none yet, for calls that wait at it will carry the new key.
         """
-        key = (_digest(secret, base_url), clock)
+        key = (secret.digest(_place(base_url)), clock)
         with self._lock:
             self._drop_idle()
             gate = self._gates.get(key)
@@ -92,10 +91,6 @@ def _agree(gate: Gate, limits: Sequence[Limit]) -> None:
         _warn(limits, others)
     if set(gate.limits) != set(wanted):
         gate.change(wanted, empty=not gate.is_fresh())
-
-
-def _digest(secret: Secret, base_url: str) -> str:
-    return hashlib.sha256(f"{_place(base_url)}\n{secret.reveal()}".encode()).hexdigest()
 
 
 def _place(base_url: str) -> str:

@@ -12,8 +12,8 @@ from leavo_async._sansio.messages import Request, Response
 class Transport(Protocol):
     """Sends one attempt. Implement these three to put something else under a Session, such as a fake."""
 
-    def sign(self, headers: Mapping[str, str]) -> None:
-        """Sign every request with these header fields from now on; they hold the key."""
+    def sign(self, headers: Mapping[str, str], params: Mapping[str, str]) -> None:
+        """Sign every request with these header fields and query parameters from now on; they hold the key."""
         ...
 
     async def send(self, request: Request, progress: Progress) -> Response:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
+from leavo_async._sansio.fields import HeaderRule, check_rules, checked_headers, merged_headers
 from leavo_async._sansio.idempotency import Honoured, Repeat, checked_idempotency_key, is_write, repeat_of
 from leavo_async._sansio.messages import Request
 from leavo_async._sansio.routes import PLAIN, SEGMENT, Route, route_of
@@ -23,10 +24,8 @@ _PATH = re.compile(rf"(?:/{SEGMENT})++/?")
 # A name or an address, and perhaps a port: other parsers could take anything else for another host.
 _PLACE = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+)(?::[0-9]+)?")
 _PLAIN = re.compile(r"[A-Za-z0-9_~-]+")
-_HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-# These are made by the library; a caller who could replace them could sign as somebody else or smuggle a request.
-_RESERVED = frozenset({"authorization", "host", "content-length", "transfer-encoding", "connection", "idempotency-key"})
-_RESERVED_PARAMS = frozenset({"api_key", "api-key", "access_token"})  # RFC 6750 §2.3 has the last one, and warns of it
+_HOLE = re.compile(r"\{(\w+)\}")
+_KEY_PARAMS = frozenset({"api_key", "api-key", "access_token"})  # RFC 6750 §2.3 has the last one, and warns of it
 _PURE, _KEYED = Repeat.PURE, Repeat.KEYED  # to ask an Enum for its members costs each request
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -37,6 +36,8 @@ class Rules:
 
     routes: those of the profile. honoured: what the server does with idempotency keys; key_lasts: for how many seconds.
     read_only: refuse every write. private_targets: let the server be told to call private addresses.
+    path_params: what stands for a {name} in a path. headers: gives fields that every call has, when it is made.
+    header_rules: what the API demands of fields. signing: names of fields and parameters that sign, in small letters.
     """
 
     base_url: str
@@ -45,6 +46,10 @@ class Rules:
     key_lasts: float = math.inf
     read_only: bool = False
     private_targets: bool = False
+    path_params: Mapping[str, str] = field(default_factory=dict[str, str])
+    headers: Callable[[], Mapping[str, str]] | None = None
+    header_rules: tuple[HeaderRule, ...] = ()
+    signing: frozenset[str] = frozenset()
 
 
 def encode(
@@ -55,15 +60,19 @@ def encode(
     params: Mapping[str, Any] | None = None,
     json: Any = None,
     headers: Mapping[str, str] | None = None,
+    path_params: Mapping[str, str] | None = None,
     idempotency_key: str | None = None,
     new_key: Callable[[], str],
 ) -> Request:
     """The request of one call, the same for all its attempts.
 
-    path: starts with "/", its segments already quoted (see `segment`). params: None values are left out, lists repeat
-    the name. json: anything pydantic can write. Raises ConfigError for whatever cannot be sent.
+    path: starts with "/", its segments already quoted (see `segment`), or {names} of path_params. params: None values
+    are left out, lists repeat the name. json: anything pydantic can write. Raises ConfigError for whatever cannot be
+    sent.
     """
-    sent = _checked_headers(headers) if headers else {}
+    if "{" in path:
+        path = filled(path, rules.path_params, path_params)
+    sent = _headers(rules, headers) if headers or rules.headers or rules.header_rules else {}
     body = None if json is None else _json_bytes(json)
     if body is not None and not any(name.lower() == "content-type" for name in sent):
         sent["Content-Type"] = "application/json"
@@ -73,7 +82,7 @@ def encode(
     route = route_of(rules.routes, method, path)
     if route is PLAIN:  # a path that fits a route is checked by that
         checked_path(path)
-    url = f"{rules.base_url}{path}{_query(params) if params else ''}"
+    url = f"{rules.base_url}{path}{_query(params, rules.signing) if params else ''}"
     if route is PLAIN and key is None:
         return Request(_checked_method(method), path, url, sent, body)
     # As it will be sent: it may have been given as a model or a dataclass.
@@ -94,6 +103,7 @@ def encode(
         route.looked_up(fields) if route.lookup is not None and repeat is Repeat.NATURAL else None,
         rules.key_lasts if repeat is _KEYED else math.inf,
         None if route.echo is None else route.echoed(path),
+        idempotency_key is not None,  # key_is_named
     )
 
 
@@ -153,6 +163,23 @@ def segment(value: str, name: str = "id") -> str:
     return quote(value, safe="")
 
 
+def filled(path: str, common: Mapping[str, str], own: Mapping[str, str] | None = None) -> str:
+    """The path with the value of each {name} in its place, as one quoted segment; the call's own before the common one.
+
+    Raises ConfigError for a name without a value, or with one that cannot be a segment.
+    """
+    for name in _HOLE.findall(path):
+        value: Any = common.get(name) if own is None or name not in own else own[name]
+        if value is None:
+            raise ConfigError(
+                f"path: no value for {{{name}}}: pass path_params={{{name!r}: ...}} to the session or call"
+            )
+        if not isinstance(value, str):
+            raise ConfigError(f"path_params: {name} must be a text")
+        path = path.replace(f"{{{name}}}", segment(value, name))
+    return path
+
+
 def _checked_method(method: str) -> str:
     if method not in _METHODS:
         raise ConfigError(f"method: expected one of {', '.join(sorted(_METHODS))}")
@@ -167,23 +194,11 @@ def _key(rules: Rules, method: str, path: str, given: str | None, new_key: Calla
     return new_key() if given is None else checked_idempotency_key(given)
 
 
-def _checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    for name, value in headers.items():
-        if not _is_text(name, value):
-            raise ConfigError("headers: expected texts")
-        if not _HEADER_NAME.fullmatch(name) or not all(c == "\t" or c.isprintable() for c in value):
-            raise ConfigError("headers: a name or value holds characters that no header may have")
-        if name.lower() in _RESERVED:
-            raise ConfigError(f"headers: {name} is set by the library" + _other_way(name))
-    return dict(headers)
-
-
-def _is_text(*values: Any) -> bool:
-    return all(isinstance(value, str) for value in values)
-
-
-def _other_way(name: str) -> str:
-    return "; pass idempotency_key=" if name.lower() == "idempotency-key" else ""
+def _headers(rules: Rules, own: Mapping[str, str] | None) -> dict[str, str]:
+    common = rules.headers() if rules.headers else {}
+    sent = checked_headers(merged_headers(common, own), rules.signing)
+    check_rules(rules.header_rules, sent)
+    return sent
 
 
 def _json_bytes(value: Any) -> bytes:
@@ -201,8 +216,8 @@ def _json_bytes(value: Any) -> bytes:
     raise ConfigError(f"json: {problem}")
 
 
-def _query(params: Mapping[str, Any]) -> str:
-    if not _RESERVED_PARAMS.isdisjoint(str(name).lower() for name in params):
+def _query(params: Mapping[str, Any], signing: frozenset[str]) -> str:
+    if not (_KEY_PARAMS | signing).isdisjoint(str(name).lower() for name in params):
         raise ConfigError("params: a key does not belong into a URL, where logs and proxies keep it")
     pairs = [(name, _word(item)) for name, value in params.items() for item in _items(value)]
     try:

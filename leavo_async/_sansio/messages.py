@@ -84,6 +84,7 @@ class Request:
     lookup: how to find what it made, where it must not be repeated but has a natural key; None without one.
     key_lasts: seconds for which the server knows its idempotency key; inf where repeating does not depend on it.
     echo: a field and the value that the answer must have there, so that it is about the thing that was asked for.
+    key_is_named: whether the idempotency key is the caller's, and not one that was made for this call.
     """
 
     method: str
@@ -97,6 +98,7 @@ class Request:
     lookup: Lookup | None = None
     key_lasts: float = math.inf
     echo: tuple[str, str] | None = None
+    key_is_named: bool = False
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"

@@ -35,7 +35,7 @@ class FakeTransport:
         self._answers = list(answers) or [reply()]
         self._seconds = seconds
 
-    def sign(self, headers: Mapping[str, str]) -> None:
+    def sign(self, headers: Mapping[str, str], params: Mapping[str, str]) -> None:
         """Count it; a fake keeps no key."""
         self.signed += 1
 

@@ -82,7 +82,7 @@ async def hang_up(wire: Wire, reader: asyncio.StreamReader, writer: asyncio.Stre
 @asynccontextmanager
 async def transport(cap: int = 10_000) -> AsyncIterator[AiohttpTransport]:
     made = AiohttpTransport(max_body_bytes=cap)
-    made.sign({"Authorization": f"Bearer {CANARY}"})
+    made.sign({"Authorization": f"Bearer {CANARY}"}, {})
     try:
         yield made
     finally:

@@ -112,7 +112,7 @@ class Server:
         self._stored: dict[str, Response | None] = {}  # answers by key; None while the first is not answered
         self._late: set[asyncio.Task[None]] = set()
 
-    def sign(self, headers: Mapping[str, str]) -> None:
+    def sign(self, headers: Mapping[str, str], params: Mapping[str, str]) -> None:
         assert headers == {"Authorization": "Bearer made-up-key"}
 
     async def aclose(self) -> None:

@@ -38,7 +38,7 @@ class FarServer:
         self._way = way
         self._headers = headers
 
-    def sign(self, headers: Mapping[str, str]) -> None:
+    def sign(self, headers: Mapping[str, str], params: Mapping[str, str]) -> None:
         """It knows one key alone."""
 
     async def send(self, request: Request, progress: Progress) -> Response:

@@ -66,7 +66,7 @@ def test_even_a_tiny_limit_has_a_rate(requests: int) -> None:
 def test_a_key_that_cannot_be_one_is_refused(key: str | None) -> None:
     """The message names the variable to set, and never the key."""
     with pytest.raises(ConfigError, match="LEAVO_API_KEY") as caught:
-        checked_key(Secret.of(key), variable="LEAVO_API_KEY")
+        checked_key(Secret.of(key), Bearer(), variables="LEAVO_API_KEY")
 
     assert not key or not key.strip() or key not in str(caught.value)
 

@@ -1,0 +1,62 @@
+"""The header fields of a call: the session's, its own, and what the API demands of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from leavo_async.errors import ConfigError
+
+_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+# These are made by the library; a caller who could replace them could sign as somebody else or smuggle a request.
+_OURS = frozenset({"authorization", "host", "content-length", "transfer-encoding", "connection", "idempotency-key"})
+
+
+class HeaderRule(NamedTuple):
+    """What an API demands of one header field.
+
+    check: what is wrong with a value, as a part of a sentence that does not repeat it; None if nothing is.
+    required: whether every call must have it.
+    """
+
+    name: str
+    check: Callable[[str], str | None]
+    required: bool = False
+
+
+def merged_headers(common: Mapping[str, str], own: Mapping[str, str] | None) -> dict[str, str]:
+    """Both; where they name the same field, in whatever letters, the call's own."""
+    if not own:
+        return dict(common)
+    named = {name.lower() for name in own}
+    return {**{name: value for name, value in common.items() if name.lower() not in named}, **own}
+
+
+def checked_headers(headers: Mapping[Any, Any], signing: Iterable[str] = ()) -> dict[str, str]:
+    """The fields, if they can be sent and none of them is the library's to set; ConfigError otherwise.
+
+    signing: names that sign a request, in small letters.
+    """
+    for name, value in headers.items():
+        if not isinstance(name, str) or not isinstance(value, str):
+            raise ConfigError("headers: expected texts")
+        if not _NAME.fullmatch(name) or not all(c == "\t" or c.isprintable() for c in value):
+            raise ConfigError("headers: a name or value holds characters that no header may have")
+        if name.lower() in _OURS or name.lower() in signing:
+            raise ConfigError(f"headers: {name} is set by the library" + _other_way(name))
+    return dict(headers)
+
+
+def check_rules(rules: Sequence[HeaderRule], headers: Mapping[str, str]) -> None:
+    """ConfigError if a field that must be there is not, or has a value that it must not have."""
+    values: Mapping[str, Any] = {name.lower(): value for name, value in headers.items()}
+    for rule in rules:
+        value = values.get(rule.name.lower())
+        problem = rule.check(value) if value is not None else "is missing" if rule.required else None
+        if problem:
+            raise ConfigError(f"header {rule.name}: {problem}")
+
+
+def _other_way(name: str) -> str:
+    return "; pass idempotency_key=" if name.lower() == "idempotency-key" else ""
