@@ -279,7 +279,7 @@ async def _exchange(call: Call[T]) -> Response | Failure:
     finally:
         call.unbound()
     now = engine.wall()
-    outcome = read(engine.profile, call.request, response, now=now)
+    outcome = read(engine.profile, call.request, response, now=now, is_refused=call.gate.is_refused)
     if isinstance(outcome, Response):
         call.gate.accepted(call.permit, read_quotas(outcome.headers, now=now))
     elif not isinstance(outcome.error, RateLimitError):
@@ -327,7 +327,9 @@ def _decision(call: Call[T], failure: Failure) -> Retry | Stop | Settled:
 
 def _told_to_wait(call: Call[T], failure: Failure) -> Failure:
     """Let all calls of the key wait: it is the key's limit. Another failure if it was the daily cap of this one."""
-    reset_at = call.gate.refused(call.permit, failure.advice.wait or 0.0, failure.advice.quotas)
+    # Where nobody says how long, one goes ahead after a moment, and the others wait for its answer.
+    wait = call.policy.first_delay if failure.advice.wait is None else failure.advice.wait
+    reset_at = call.gate.refused(call.permit, wait, failure.advice.quotas)
     return failure if reset_at is None else Failure(_exhausted(call, reset_at))
 
 

@@ -129,7 +129,8 @@ class Gate:
                 return self._wall() + wait
             if not permit.is_probe:
                 self._learn(permit, quotas)
-            self.hold(wait)
+            self._pause.hold(wait, by_refusal=True)
+            self._queues.recheck()
             return None
 
     # What may change
@@ -165,6 +166,11 @@ class Gate:
     def held(self) -> float:
         """Seconds until the hold ends; 0.0 without one."""
         return self._pause.held()
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the server has answered with a 429, and has taken no request since."""
+        return self._pause.is_refused
 
     def estimate(self, permit: Permit) -> float:
         """Seconds until a call like this would be granted if it came now, at least; slots aside."""

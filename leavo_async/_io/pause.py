@@ -14,13 +14,14 @@ _FORGOTTEN = 600.0
 class Pause:
     """Open; or held until a moment, after which a single request, the probe, decides whether it is open again."""
 
-    __slots__ = ("_clock", "_held_until", "_probe_until", "is_open", "since")
+    __slots__ = ("_by_refusal", "_clock", "_held_until", "_probe_until", "is_open", "since")
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self.is_open = True  # nothing is asked of us
         self._held_until = 0.0
         self._probe_until = 0.0
+        self._by_refusal = False
         self.since = -math.inf  # the clock's seconds when the latest hold began
 
     def delay(self) -> float:
@@ -29,9 +30,13 @@ class Pause:
             return 0.0
         return max(0.0, max(self._held_until, self._probe_until) - self._clock())
 
-    def hold(self, seconds: float) -> None:
-        """Let nobody go for so many seconds; a longer hold that stands already stays."""
+    def hold(self, seconds: float, *, by_refusal: bool = False) -> None:
+        """Let nobody go for so many seconds; a longer hold that stands already stays.
+
+        by_refusal: because the server has refused a request, and not because it was about to.
+        """
         now = self._clock()
+        self._by_refusal |= by_refusal
         self._held_until = max(self._held_until, now + seconds)
         self.is_open = False
         self.since = now
@@ -52,10 +57,16 @@ class Pause:
         self._probe_until = 0.0
         if accepted and not self.held():
             self.is_open = True
+            self._by_refusal = False
 
     def is_fresh(self) -> bool:
         """Whether it equals a new one."""
         return self.is_open or self._clock() - self._held_until > _FORGOTTEN
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the server has refused a request, not long ago, and has taken none since."""
+        return self._by_refusal and not self.is_fresh()
 
     @property
     def probing(self) -> bool:

@@ -13,6 +13,7 @@ from leavo_async._sansio.advice import read_advice
 from leavo_async._sansio.messages import Request, Response
 from leavo_async._sansio.profile import ApiProfile
 from leavo_async._sansio.retry import HOPELESS, Failure
+from leavo_async._sansio.routes import route_of
 from leavo_async._sansio.text import printable
 from leavo_async.errors import (
     APIError,
@@ -45,12 +46,17 @@ _STORED = "the server has stored this failure and would give it again"
 # RFC 6750 §3: WWW-Authenticate: Bearer error="insufficient_scope", scope="leads:write"
 _SCOPE = re.compile(r'\bscope="([^"]+)"')
 _SCOPE_FIELDS = ("missing_scope", "required_scope", "scope")
+_LACKS_SCOPE = "insufficient_scope"  # the code for it, RFC 6750 §3.1
+# Names of the field: most APIs', ASP.NET's, FastAPI's, and those of RFC 9457.
+_MESSAGES = ("message", "Message", "detail", "title")
 
 
-def read(profile: ApiProfile, request: Request, response: Response, *, now: float) -> Response | Failure:
+def read(
+    profile: ApiProfile, request: Request, response: Response, *, now: float, is_refused: bool = False
+) -> Response | Failure:
     """The response itself if it is a 2xx, otherwise the Failure it stands for.
 
-    now: seconds since the Unix epoch.
+    now: seconds since the Unix epoch. is_refused: the key was answered with a 429, and nothing was taken since.
     """
     if 200 <= response.status < 300:
         if request.idempotency_key is not None and _is_replay(request, response):
@@ -58,15 +64,16 @@ def read(profile: ApiProfile, request: Request, response: Response, *, now: floa
         return response
     if response.status < 400:
         return Failure(_not_an_answer(request, response), final=HOPELESS)
-    return _failure(profile, request, response, now)
+    is_block = is_refused and response.status == 403 and profile.block_wait is not None
+    return _failure(profile, request, response, now, is_block=is_block)
 
 
-def api_error(profile: ApiProfile, request: Request, response: Response) -> APIError:
-    """The error for an answer that reports one."""
+def api_error(profile: ApiProfile, request: Request, response: Response, *, is_block: bool = False) -> APIError:
+    """The error for an answer that reports one. is_block: it is a 403 for having asked too often."""
     code, message, details = _facts(response.body)
-    kind = _CLASSES.get(response.status) or (ServerError if response.status >= 500 else APIError)
-    if code in profile.mismatch_codes:
-        kind = IdempotencyMismatchError
+    kind = _kind(profile, request, response.status, code)
+    if is_block:
+        kind, message = RateLimitError, f"the key is blocked for having gone on after a 429. {message}".strip()
     words = " ".join(word for word in (str(response.status), code) if word)
     error = kind(
         f"{request}: the server answered {words}" + (f": {printable(message)}" if message else ""),
@@ -77,18 +84,25 @@ def api_error(profile: ApiProfile, request: Request, response: Response) -> APIE
         response=response,
     )
     if isinstance(error, AuthenticationError):
-        error.args = (f"{error}; the key is wrong, expired or revoked: put a valid one into {profile.key_variable}",)
-    if isinstance(error, PermissionDeniedError) and (scope := _missing_scope(response, details)):
+        error.args = (f"{error}; {profile.on_401}: put a valid one into {profile.key_variable}",)
+    if isinstance(error, PermissionDeniedError) and (scope := _missing_scope(profile, request, response, error)):
         error.missing_scope = scope
         error.args = (f"{error}; the key lacks the scope {scope}",)
     return error
 
 
-def _failure(profile: ApiProfile, request: Request, response: Response, now: float) -> Failure:
-    error = api_error(profile, request, response)
+def _kind(profile: ApiProfile, request: Request, status: int, code: str | None) -> type[APIError]:
+    if code in profile.mismatch_codes or (request.key_is_named and status in profile.mismatch_statuses):
+        return IdempotencyMismatchError
+    return _CLASSES.get(status) or (ServerError if status >= 500 else APIError)
+
+
+def _failure(profile: ApiProfile, request: Request, response: Response, now: float, *, is_block: bool) -> Failure:
+    error = api_error(profile, request, response, is_block=is_block)
     advice = read_advice(response.headers, error.details, now=now)
     if isinstance(error, RateLimitError):
-        wait = profile.wait_after_429 if advice.wait is None else advice.wait
+        unasked = profile.block_wait if is_block else profile.wait_after_429
+        wait = unasked if advice.wait is None else advice.wait
         error.retry_after, advice = wait, advice._replace(wait=wait)
     if advice.wait is not None:
         error.retry_at = now + advice.wait
@@ -127,11 +141,13 @@ def _origin(location: str) -> str:
         return ""
 
 
-def _missing_scope(response: Response, details: Any) -> str | None:
-    fields = details if isinstance(details, dict) else {}
+def _missing_scope(profile: ApiProfile, request: Request, response: Response, error: APIError) -> str | None:
+    fields: Any = error.details if isinstance(error.details, dict) else {}
     named = next((fields[name] for name in _SCOPE_FIELDS if isinstance(fields.get(name), str)), None)
     if named is None and (found := _SCOPE.search(response.headers.get("www-authenticate", ""))):
         named = found[1]
+    if named is None and error.code == _LACKS_SCOPE:
+        named = " ".join(route_of(profile.routes, request.method, request.path).scopes) or None
     return None if named is None else printable(named, 100)
 
 
@@ -147,12 +163,24 @@ def _facts(body: bytes) -> tuple[str | None, str, Any]:
     except ValueError:
         return None, "", None
     facts = _error_part(parsed)
-    code, message = facts.get("code"), facts.get("message")
+    code, detail = facts.get("code"), facts.get("detail")
     return (
         printable(code, 100) if isinstance(code, str) else None,
-        message if isinstance(message, str) else "",
-        facts.get("details"),
+        next(filter(None, (_words(facts.get(name)) for name in _MESSAGES)), ""),
+        facts.get("details", None if isinstance(detail, str) else detail),
     )
+
+
+def _words(message: Any) -> str:
+    """A text as it is; of a list of problems where each is, and what: https://fastapi.tiangolo.com/tutorial/handling-errors/."""
+    if isinstance(message, str):
+        return message
+    problems = [each for each in message if isinstance(each, dict)] if isinstance(message, list) else []
+    return "; ".join(f"{_place(each.get('loc'))}{each.get('msg')}" for each in problems[:3])
+
+
+def _place(loc: Any) -> str:
+    return f"{'.'.join(map(str, loc))}: " if isinstance(loc, list) else ""
 
 
 def _error_part(parsed: Any) -> dict[str, Any]:

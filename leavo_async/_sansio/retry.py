@@ -18,6 +18,7 @@ from leavo_async.errors import (
     ConnectError,
     LeavoError,
     NotFoundError,
+    RateLimitError,
     ResponseTooLargeError,
     ServerError,
     TLSError,
@@ -119,7 +120,7 @@ class RetryPolicy:
         """The request never left, or was turned away before anybody acted on it: whatever it is, it may go again."""
         if isinstance(error, ConnectError):
             return not isinstance(error, TLSError)
-        return isinstance(error, APIError) and error.status in self.refusals
+        return isinstance(error, APIError) and (error.status in self.refusals or _is_block(error))
 
     def _forbidden(self, request: Request, failure: Failure, history: Sequence[AttemptRecord]) -> Stop | None:
         """A Stop if this error must not be followed by another attempt; the table is in docs/explanation/retries.md."""
@@ -212,6 +213,11 @@ def _is_in_progress(request: Request, failure: Failure, history: Sequence[Attemp
 def _may_be_done(history: Sequence[AttemptRecord]) -> bool:
     """Whether one of these attempts has, or may have, done what was asked."""
     return any(record.outcome != "not sent" for record in history)
+
+
+def _is_block(error: APIError) -> bool:
+    """A 403 for having asked too often: the server's gate-keeper gives it, and nobody behind has seen the request."""
+    return isinstance(error, RateLimitError) and error.status == 403
 
 
 def _is_free(error: LeavoError) -> bool:

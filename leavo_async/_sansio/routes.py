@@ -31,6 +31,7 @@ class Route:
     same: for Repeat.NATURAL, whether an item found there is the thing that was sent: same(sent, found).
     callbacks: fields with a URL that the server will call; a private one is refused.
     echo: a field that an answer must have with the value of the last segment of the path, as ids are.
+    scopes: the rights that a key needs for it; an error that does not name the missing one gets them from here.
     """
 
     method: str
@@ -41,6 +42,7 @@ class Route:
     same: Callable[[Sent, Any], bool] | None = None
     callbacks: tuple[str, ...] = ()
     echo: str | None = None
+    scopes: tuple[str, ...] = ()
 
     def echoed(self, path: str) -> tuple[str, str] | None:
         """The field and the value that the answer to a call with this path must have."""

@@ -139,3 +139,35 @@ def test_reading_never_raises(status: int, body: bytes) -> None:
     found = read(LEAVO, GET, Response(status, reply().headers, body), now=0)
 
     assert isinstance(found, Response) or isinstance(found.error, LeavoError)
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"detail": "Audio could not be decoded."}, "Audio could not be decoded."),
+        (
+            {"detail": [{"loc": ["body", "audio_base64"], "msg": "Field required", "type": "missing"}]},
+            "body.audio_base64: Field required",
+        ),
+        ({"detail": [{"msg": "a"}, {"loc": "x", "msg": "b"}, "c", {"msg": "d"}, {"msg": "e"}]}, "a; b; d"),
+        ({"Message": "The request is invalid."}, "The request is invalid."),
+        ({"title": "Not Found", "status": 404}, "Not Found"),
+        ({"title": "Not Found", "detail": "No such lead"}, "No such lead"),
+        ({"error": {"message": "inner", "code": "X"}, "detail": "outer"}, "inner"),
+        ({"detail": []}, ""),
+        ({"detail": 7, "message": None}, ""),
+    ],
+)
+def test_the_message_is_read_in_each_dialect(body: Any, message: str) -> None:
+    """FastAPI's text or list, ASP.NET's, problem details (RFC 9457)."""
+    said = str(failed(reply(400, body)).error).removeprefix("GET /leads: the server answered 400").removeprefix(" X")
+
+    assert (f": {message}" if message else "") == said
+
+
+def test_a_list_of_problems_is_kept_as_details() -> None:
+    """A text is the message, and nothing more."""
+    problems = [{"loc": ["body"], "msg": "no", "type": "x"}]
+
+    assert problems == getattr(failed(reply(422, {"detail": problems})).error, "details", None)
+    assert getattr(failed(reply(422, {"detail": "no"})).error, "details", "?") is None
