@@ -16,6 +16,7 @@ from leavo_async._sansio.auth import Auth, Bearer, HeaderKey, HeaderPair, KeyPai
 from leavo_async._sansio.fields import HeaderRule
 from leavo_async._sansio.idempotency import Repeat
 from leavo_async._sansio.limits import DailyCap, RateLimit
+from leavo_async._sansio.markup import escape_html
 from leavo_async._sansio.messages import Headers, Request, Response
 from leavo_async._sansio.paging import Before, Cursor, Offset, Paging, Parts
 from leavo_async._sansio.priority import Priority
@@ -55,7 +56,7 @@ from leavo_async.errors import (
 )
 from leavo_async.options import CallOptions, ListOptions
 from leavo_async.pagination import Pages
-from leavo_async.session import Session
+from leavo_async.session import Session, SessionOptions
 
 if TYPE_CHECKING:
     from leavo_async.apis.leavo import Lead, LeavoClient, NewLead
@@ -119,10 +120,12 @@ __all__ = [
     "Secret",
     "ServerError",
     "Session",
+    "SessionOptions",
     "Status",
     "TLSError",
     "TransportError",
     "UnprocessableError",
+    "escape_html",
 ]
 
 # Models take long to load: an API's are loaded when its client is first named, and another API's never.
