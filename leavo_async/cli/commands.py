@@ -18,7 +18,7 @@ from leavo_async.cli.progress import Style
 from leavo_async.cli.running import fail, on_signals, run
 from leavo_async.cli.sandbox_run import SandboxOptions, serve
 from leavo_async.cli.stopper import Stopper
-from leavo_async.sandbox import MODELS
+from leavo_async.sandbox import APIS, MODELS
 
 
 @click.group()
@@ -130,16 +130,35 @@ def leads_list(
     run(list_leads(connection, as_json=as_json, search=search, status_id=status_id, max_items=max_items))
 
 
+def _amounts(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, int]:
+    """KIND=N, KIND=N → {KIND: N}."""
+    pairs = [value.partition("=") for value in values]
+    if not all(kind and number.isdecimal() for kind, _, number in pairs):
+        raise click.BadParameter("expected KIND=N, such as invoices=250")
+    return {kind: int(number) for kind, _, number in pairs}
+
+
 @leavo.command("sandbox")
+@click.option("--api", type=click.Choice(list(APIS)), default="leavo", show_default=True, help="Whose API to serve.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0 takes a free one.")
 @click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="Requests a minute of a key.")
 @click.option("--model", type=click.Choice(sorted(MODELS)), default="fixed-window", show_default=True)
-@click.option("--dialect", type=click.Choice(["enveloped", "bare"]), default="enveloped", show_default=True)
-@click.option("--idempotency", type=click.Choice(["ignored", "honoured"]), default="ignored", show_default=True)
+@click.option("--dialect", type=click.Choice(["enveloped", "bare"]), help="Leavo only. Default: enveloped.")
+@click.option("--idempotency", type=click.Choice(["ignored", "honoured"]), help="Default: as the API documents it.")
 @click.option("--rate-headers", is_flag=True, help="Send X-RateLimit-* with every answer.")
-@click.option("--leads", "seeded", type=click.IntRange(min=0), default=0, help="Start with so many made-up leads.")
+@click.option("--leads", type=click.IntRange(min=0), default=0, help="Start with so many made-up leads.")
+@click.option("--fill", "filled", multiple=True, metavar="KIND=N", callback=_amounts, help="The same for other things.")
 def sandbox_command(
-    port: int, limit: int, model: str, dialect: str, idempotency: str, rate_headers: bool, seeded: int
+    api: str,
+    port: int,
+    limit: int,
+    model: str,
+    dialect: str | None,
+    idempotency: str | None,
+    rate_headers: bool,
+    leads: int,
+    filled: dict[str, int],
 ) -> None:
-    """Serve Leavo's API from this machine, in memory, until Ctrl-C."""
-    run(serve(SandboxOptions(port, limit, model, dialect, idempotency, rate_headers, seeded)))
+    """Serve Leavo's API or another from this machine, in memory, until Ctrl-C."""
+    filled |= {"leads": leads} if leads else {}
+    run(serve(SandboxOptions(api, port, limit, model, dialect, idempotency, rate_headers, filled)))

@@ -1,4 +1,4 @@
-"""A local server that speaks Leavo's API, with limits and faults on demand: for demos, and for tests of one's own.
+"""A local server that speaks Leavo's API or another, with limits and faults on demand: for demos, and for tests.
 
     from leavo_async.sandbox import Fault, FixedWindow, Sandbox
 
@@ -11,6 +11,7 @@
 It shares no code with the client: it is its judge.
 """
 
+from leavo_async.sandbox.faces import APIS
 from leavo_async.sandbox.faults import Fault
 from leavo_async.sandbox.ledger import Effect, Ledger, RequestEntry
 from leavo_async.sandbox.limits import (
@@ -26,6 +27,7 @@ from leavo_async.sandbox.limits import (
 from leavo_async.sandbox.server import Sandbox
 
 __all__ = [
+    "APIS",
     "MODELS",
     "Effect",
     "Fault",

@@ -7,7 +7,6 @@ Everything that changes data happens between two awaits.
 import asyncio
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
-from urllib.parse import unquote
 
 from aiohttp import web
 
@@ -16,6 +15,7 @@ from leavo_async.sandbox.faults import NO_FAULT, Fault, FaultScript
 from leavo_async.sandbox.idempotency import Fresh, IdempotencyStore, InProgress, Mismatch, Replay
 from leavo_async.sandbox.ledger import Effect, Ledger, RequestEntry
 from leavo_async.sandbox.messages import Answer, Call, Done, Face, Refusal
+from leavo_async.sandbox.reading import read_body, read_call, read_entry, read_segments
 from leavo_async.sandbox.reception import Admission, Reception
 
 _WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -34,12 +34,17 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Layers:
-    """All a request passes through, in order. idempotency: None if keys are ignored. latency: seconds of service."""
+    """All a request passes through, in order.
+
+    idempotency: None if keys are ignored. marks_replays: whether a replayed answer says that it is one.
+    latency: seconds of service.
+    """
 
     face: Face
     reception: Reception
     script: FaultScript
     idempotency: IdempotencyStore | None
+    marks_replays: bool
     ledger: Ledger
     latency: float
     clock: Callable[[], float]
@@ -47,14 +52,19 @@ class Layers:
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """The response to one request of aiohttp's server."""
         at = self.clock()
-        admission = self.reception.receive(self.face.credential(request.headers), at)
-        entry = self.ledger.arrive(_entry(request, at, admission))
-        body = await _body(request)
+        segments = read_segments(request, self.face.prefix)
+        admission = self._admission(request, segments, at)
+        entry = self.ledger.arrive(read_entry(request, self.face, at, admission))
+        body = await read_body(request)
         if body is None:
             return _hung_up(request)
-        outcome = await self._outcome(admission, entry, _call(request, entry, body))
+        outcome = await self._outcome(admission, entry, read_call(request, entry, segments, body))
         self.ledger.conclude(_concluded(entry, body, outcome))
         return _response(request, admission, outcome)
+
+    def _admission(self, request: web.Request, segments: tuple[str, ...], at: float) -> Admission:
+        credential = self.face.credential(request.headers, request.query)
+        return self.reception.receive(credential, self.face.groups(request.method, segments), at)
 
     async def _outcome(self, admission: Admission, entry: RequestEntry, call: Call) -> Outcome:
         if admission.refusal is not None:
@@ -90,8 +100,8 @@ class Layers:
         await _sleep(self.latency + fault.delay)
         match known:
             case Replay(first):
-                headers = {**first.headers, "Idempotency-Replayed": "true"}
-                return Outcome(replace(first, headers=headers), replayed=True)
+                mark = {"Idempotency-Replayed": "true"} if self.marks_replays else {}
+                return Outcome(replace(first, headers={**first.headers, **mark}), replayed=True)
             case Mismatch():
                 return Outcome(self.face.refuse(_MISMATCH))
             case InProgress():
@@ -116,19 +126,6 @@ class Layers:
         return self.face.refuse(Refusal(status, "This was scripted in the sandbox."))
 
 
-def _entry(request: web.Request, at: float, admission: Admission) -> RequestEntry:
-    return RequestEntry(
-        number=0,  # given by the ledger
-        at=at,
-        key=admission.label,
-        method=request.method,
-        path=request.path,
-        query=request.rel_url.raw_query_string,
-        idempotency_key=request.headers.get("Idempotency-Key"),
-        admitted=admission.refusal is None,
-    )
-
-
 def _concluded(entry: RequestEntry, body: bytes, outcome: Outcome) -> RequestEntry:
     return replace(
         entry,
@@ -137,19 +134,6 @@ def _concluded(entry: RequestEntry, body: bytes, outcome: Outcome) -> RequestEnt
         fault=None if outcome.fault is NO_FAULT else outcome.fault.name,
         body_bytes=len(body),
     )
-
-
-def _call(request: web.Request, entry: RequestEntry, body: bytes) -> Call:
-    segments = tuple(unquote(part) for part in request.rel_url.raw_path.split("/")[1:])
-    return Call(entry.number, entry.method, segments, request.query, body)
-
-
-async def _body(request: web.Request) -> bytes | None:
-    """The whole body; None if the client left before its end, or if it cannot be unpacked."""
-    try:
-        return await request.read()
-    except (ConnectionError, web.RequestPayloadError):
-        return None
 
 
 def _hung_up(request: web.Request) -> web.Response:

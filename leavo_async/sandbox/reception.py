@@ -1,11 +1,12 @@
 """The door: is the key known, is its limit kept, and what do the headers say about both?"""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from leavo_async.sandbox.keys import Holder, KeyRing
+from leavo_async.sandbox.joint import admit_by_all
+from leavo_async.sandbox.keys import KeyRing
 from leavo_async.sandbox.limits import Limiter, Verdict
 from leavo_async.sandbox.messages import Refusal
 
@@ -38,17 +39,17 @@ class Reception:
         self._retry_after = retry_after
         self._rate_headers = rate_headers
 
-    def receive(self, credential: str | None, now: float) -> Admission:
-        """The decision on a request with this credential that arrives at `now`; it counts against the limit."""
+    def receive(self, credential: str | None, groups: Iterable[str], now: float) -> Admission:
+        """The decision on a request with this credential that arrives at `now`; it counts against its limits.
+
+        groups: of routes it belongs to.
+        """
         holder = self._keys.holder(credential)
         if holder is None:
             return Admission(None, _NO_KEY)
-        if holder.limiter is None:
+        if not (limiters := holder.limiters(groups)):
             return Admission(holder.label)
-        return self._judged(holder, holder.limiter, now)
-
-    def _judged(self, holder: Holder, limiter: Limiter, now: float) -> Admission:
-        verdict = limiter.admit(now)
+        limiter, verdict = admit_by_all(limiters, now)
         headers = self._quota(limiter, verdict) if self._rate_headers else {}
         refusal = None if verdict.allowed else self._too_many(verdict)
         return Admission(holder.label, refusal, headers)

@@ -164,6 +164,9 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"idempotency": "maybe"}, "idempotency must be one of ignored, honoured"),
     ({"latency": -1.0}, "latency must be"),
     ({"search_lag": float("nan")}, "search_lag must be"),
+    ({"api": "klingon"}, "api must be one of leavo"),
+    ({"scope": "all"}, "scope is not a setting of leavo: it has dialect, search_lag"),
+    ({"group_limits": {"reads": lambda: None}}, "a group of group_limits must be one of"),
 ]
 
 
@@ -177,6 +180,7 @@ def test_a_setting_that_cannot_be_is_refused_with_the_reason(settings: dict[str,
 def test_the_public_names_are_these() -> None:
     """A name that goes or comes is a change for users."""
     assert [
+        "APIS",
         "MODELS",
         "Effect",
         "Fault",

@@ -5,14 +5,13 @@ Nobody says which one the live server speaks: English pages show envelopes, Port
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Literal
 
 from leavo_async.sandbox.leavo.labels import TENANT_ID, Status, Tag
 from leavo_async.sandbox.leavo.store import Lead, Page
-from leavo_async.sandbox.messages import Refusal
+from leavo_async.sandbox.messages import Json, Refusal
 
 DialectName = Literal["enveloped", "bare"]
-Json = dict[str, Any]
 
 # Labels are born with the sandbox; a fixed moment keeps runs comparable.
 _BORN = "2025-01-01T00:00:00Z"

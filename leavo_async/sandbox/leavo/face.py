@@ -1,64 +1,99 @@
 """Leavo's routes: which call does what."""
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
+from typing import Self, TypedDict
 
-from leavo_async.sandbox.leavo.dialects import Dialect, labels
-from leavo_async.sandbox.leavo.fields import changed_lead, known_tag, new_lead
+from leavo_async.sandbox.bodies import json_answer
+from leavo_async.sandbox.checks import not_negative, one_of
+from leavo_async.sandbox.leavo.dialects import DIALECTS, Dialect, DialectName, labels
+from leavo_async.sandbox.leavo.fields import Fields, changed_lead, known_tag, new_lead
 from leavo_async.sandbox.leavo.labels import STATUSES, TAGS
+from leavo_async.sandbox.leavo.people import people
 from leavo_async.sandbox.leavo.query import lead_query
-from leavo_async.sandbox.leavo.refused import Refused, not_found
 from leavo_async.sandbox.leavo.store import LeadStore
-from leavo_async.sandbox.messages import Answer, Call, Change, Done, Refusal
+from leavo_async.sandbox.messages import Answer, Call, Change, Done, Json, Refusal, World
+from leavo_async.sandbox.refused import Refused
+from leavo_async.sandbox.routes import Routes, route
 
-_JSON = {"Content-Type": "application/json"}
+
+class LeavoSettings(TypedDict, total=False):
+    """What only this API can be told. search_lag: seconds until lists and searches find a new lead."""
+
+    dialect: DialectName
+    search_lag: float
 
 
 @dataclass(frozen=True, slots=True)
 class LeavoFace:
-    """Leavo's API over a store of leads, in one dialect."""
+    """Leavo's API over a store of leads that all keys share, in one dialect."""
 
     store: LeadStore
     dialect: Dialect
+    people: Iterator[Fields]
 
-    def credential(self, headers: Mapping[str, str]) -> str | None:
+    prefix = ""
+    kinds = ("leads",)
+    query_keys = frozenset[str]()
+
+    @classmethod
+    def born(cls, world: World, *, dialect: DialectName = "enveloped", search_lag: float = 0.0) -> Self:
+        """An API without leads."""
+        store = LeadStore(world.seed, not_negative("search_lag", search_lag), world.clock, world.wall)
+        return cls(store, DIALECTS[one_of("dialect", dialect, DIALECTS)], people(world.seed))
+
+    def credential(self, headers: Mapping[str, str], query: Mapping[str, str]) -> str | None:
         """The bearer token; None if there is none."""
         scheme, _, token = headers.get("Authorization", "").partition(" ")
         return token.strip() if scheme.lower() == "bearer" else None
 
+    def groups(self, method: str, segments: tuple[str, ...]) -> tuple[str, ...]:
+        """None: all routes share the key's limit."""
+        return ()
+
+    def fill(self, kind: str, n: int, key: str) -> None:
+        """Add n made-up leads, found by lists at once."""
+        fresh = (person for person in self.people if not self.store.has_phone(person["phone"]))
+        for person in islice(fresh, n):
+            self.store.create(person, lag=False)
+
+    def stored(self, kind: str, key: str) -> list[Json]:
+        """All leads as they stand."""
+        return [self.dialect.lead(lead) for lead in self.store]
+
     def perform(self, call: Call) -> Done:
         """The answer to a call, with its effect carried out; never raises `Refused`."""
         try:
-            return _handler(call)(self, call)
+            return route(_ROUTES, call)(self, call)
         except Refused as refused:
             return Done(self.refuse(refused.refusal))
 
     def refuse(self, refusal: Refusal) -> Answer:
         """Leavo's error for it."""
-        return _json(refusal.status, self.dialect.error(refusal), refusal.headers)
+        return json_answer(refusal.status, self.dialect.error(refusal), refusal.headers)
 
     def list_leads(self, call: Call) -> Done:
         """GET /backend/leads."""
         page = self.store.find(lead_query(call.query))
-        return Done(_json(200, self.dialect.page(page)))
+        return Done(json_answer(200, self.dialect.page(page)))
 
     def create_lead(self, call: Call) -> Done:
         """POST /backend/leads."""
         lead = self.store.create(new_lead(call.body))
-        answer = _json(201, self.dialect.one(self.dialect.lead(lead)))
+        answer = json_answer(201, self.dialect.one(self.dialect.lead(lead)))
         return Done(answer, Change("created", lead.id))
 
     def get_lead(self, call: Call) -> Done:
         """GET /backend/leads/{id}."""
         lead = self.store.get(call.segments[2])
-        return Done(_json(200, self.dialect.one(self.dialect.lead(lead))))
+        return Done(json_answer(200, self.dialect.one(self.dialect.lead(lead))))
 
     def update_lead(self, call: Call) -> Done:
         """PUT /backend/leads/{id}: only the fields that are there."""
         lead_id = self.store.get(call.segments[2]).id
         lead = self.store.update(lead_id, changed_lead(call.body))
-        answer = _json(200, self.dialect.one(self.dialect.lead(lead)))
+        answer = json_answer(200, self.dialect.one(self.dialect.lead(lead)))
         return Done(answer, Change("updated", lead.id))
 
     def delete_lead(self, call: Call) -> Done:
@@ -84,17 +119,16 @@ class LeavoFace:
 
     def list_statuses(self, call: Call) -> Done:
         """GET /backend/status."""
-        return Done(_json(200, self.dialect.many(labels(STATUSES.values()))))
+        return Done(json_answer(200, self.dialect.many(labels(STATUSES.values()))))
 
     def list_tags(self, call: Call) -> Done:
         """GET /backend/tags."""
-        return Done(_json(200, self.dialect.many(labels(TAGS.values()))))
+        return Done(json_answer(200, self.dialect.many(labels(TAGS.values()))))
 
 
 _Handler = Callable[[LeavoFace, Call], Done]
 
-# None stands for an id.
-_ROUTES: Mapping[tuple[str | None, ...], Mapping[str, _Handler]] = {
+_ROUTES: Routes[_Handler] = {
     ("backend", "leads"): {"GET": LeavoFace.list_leads, "POST": LeavoFace.create_lead},
     ("backend", "leads", None): {
         "GET": LeavoFace.get_lead,
@@ -105,25 +139,3 @@ _ROUTES: Mapping[tuple[str | None, ...], Mapping[str, _Handler]] = {
     ("backend", "status"): {"GET": LeavoFace.list_statuses},
     ("backend", "tags"): {"GET": LeavoFace.list_tags},
 }
-
-
-def _handler(call: Call) -> _Handler:
-    for pattern, methods in _ROUTES.items():
-        if _is_like(call.segments, pattern):
-            return _for_method(methods, call.method)
-    raise not_found("Route /" + "/".join(call.segments))
-
-
-def _is_like(segments: tuple[str, ...], pattern: tuple[str | None, ...]) -> bool:
-    return len(segments) == len(pattern) and all(p in (None, s) for s, p in zip(segments, pattern, strict=True))
-
-
-def _for_method(methods: Mapping[str, _Handler], method: str) -> _Handler:
-    if method not in methods:
-        allowed = ", ".join(methods)
-        raise Refused(Refusal(405, f"Only {allowed} here, not {method}", headers={"Allow": allowed}))
-    return methods[method]
-
-
-def _json(status: int, value: object, headers: Mapping[str, str] = _JSON) -> Answer:
-    return Answer(status, json.dumps(value).encode(), {**_JSON, **headers})

@@ -1,10 +1,10 @@
 """From the body of a request to the checked fields of a lead."""
 
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NoReturn, cast
+from typing import Any, cast
 
+from leavo_async.sandbox.bodies import json_object
 from leavo_async.sandbox.leavo.labels import STATUSES, TAGS, Status, Tag
 from leavo_async.sandbox.leavo.refused import invalid, missing, not_found
 
@@ -28,22 +28,12 @@ def changed_lead(body: bytes) -> Fields:
 
 
 def _object(body: bytes) -> Mapping[str, object]:
-    value = _json(body)
-    if not isinstance(value, dict):
-        raise invalid("body", "must be a JSON object")
-    return cast("Mapping[str, object]", value)
-
-
-def _json(body: bytes) -> object:
     try:
-        return json.loads(body, parse_constant=_no_constant)
-    except (ValueError, RecursionError):
-        pass
-    raise invalid("body", "must be JSON")
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
+        return json_object(body)
+    except ValueError:
+        raise invalid("body", "must be JSON") from None
+    except TypeError:
+        raise invalid("body", "must be a JSON object") from None
 
 
 def _require(given: Mapping[str, object], names: Iterable[str]) -> None:

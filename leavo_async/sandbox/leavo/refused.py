@@ -1,14 +1,7 @@
-"""The exception that carries a refusal from deep inside to the face."""
+"""What Leavo refuses, in its words."""
 
 from leavo_async.sandbox.messages import Refusal
-
-
-class Refused(Exception):
-    """The call cannot be carried out, for this reason."""
-
-    def __init__(self, refusal: Refusal) -> None:
-        super().__init__(refusal.message)
-        self.refusal = refusal
+from leavo_async.sandbox.refused import Refused
 
 
 def invalid(field: str, reason: str) -> Refused:

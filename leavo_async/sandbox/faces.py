@@ -1,0 +1,52 @@
+"""The APIs the sandbox can speak: a new one is a line here, and its settings a base of `Settings`."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+from leavo_async.sandbox.leavo.face import LeavoFace, LeavoSettings
+from leavo_async.sandbox.messages import Face
+
+ApiName = Literal["leavo", "laabam", "agentos", "language_confidence"]
+
+
+class Settings(LeavoSettings, total=False):
+    """What single APIs can be told when the sandbox is made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """How the sandbox becomes one API.
+
+    face: makes it, from a `World` and its own settings. settings: their names.
+    key: the parts of the sandbox's own key; the key itself is those joined by colons.
+    groups: of routes that can have limits of their own.
+    honours_keys: whether it keeps the promise of idempotency keys, if not told otherwise.
+    marks_replays: whether a replayed answer has the header Idempotency-Replayed.
+    retry_after: whether a 429 has Retry-After, if not told otherwise.
+    """
+
+    face: Callable[..., Face]
+    settings: Iterable[str] = ()
+    key: tuple[str, ...] = ("sandbox-key",)
+    groups: Iterable[str] = ()
+    honours_keys: bool = False
+    marks_replays: bool = True
+    retry_after: bool = True
+
+    def parts(self, key: str) -> tuple[str, ...]:
+        """The key as a client is given it. ValueError if it has not all its parts."""
+        parts = tuple(key.split(":", len(self.key) - 1))
+        if len(parts) < len(self.key) or not all(parts):
+            form = ":".join(f"<part {number}>" for number, _ in enumerate(self.key, 1))
+            raise ValueError(f"a key must not be empty, and has the form {form}")
+        return parts
+
+
+APIS: Mapping[str, Api] = MappingProxyType(
+    {
+        "leavo": Api(LeavoFace.born, LeavoSettings.__annotations__),
+    }
+)
+"""Each by the name it has for `Sandbox(api=...)` and on the command line."""

@@ -1,0 +1,50 @@
+"""`leavo sandbox`: what it says, for each API that it can serve."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from leavo_async.cli.commands import leavo
+from leavo_async.cli.sandbox_run import SandboxOptions, told
+from leavo_async.sandbox import APIS, Sandbox
+
+
+def options(api: str) -> SandboxOptions:
+    return SandboxOptions(api, 0, 100, "gcra", None, None, False, {})
+
+
+@pytest.mark.parametrize("api", APIS)
+@pytest.mark.asyncio
+async def test_each_api_comes_with_the_lines_that_use_it(api: Any) -> None:
+    """Where it is, each part of the key as a variable, and a client of it."""
+    async with Sandbox(api=api) as sandbox:
+        first, *exports, last = told(sandbox, options(api))
+
+    assert first == f"Sandbox on {sandbox_url(first)}, 100 requests a minute (gcra); Ctrl-C ends it. To use it:"
+    assert all(line.startswith(f"  export {'' if api == 'leavo' else api.upper()}") for line in exports)
+    assert list(sandbox.credentials) == [line.partition("=")[2] for line in exports[: len(sandbox.credentials)]]
+    assert sandbox_url(first) in last
+
+
+def sandbox_url(line: str) -> str:
+    return line.split()[2].rstrip(",")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--fill", "invoices=2"), "the sandbox of leavo keeps leads, no invoices"),
+        (("--fill", "leads"), "expected KIND=N"),
+        (("--fill", "leads=-1"), "expected KIND=N"),
+        (("--fill", "=1"), "expected KIND=N"),
+        (("--api", "klingon"), "'klingon' is not"),
+    ],
+)
+def test_what_does_not_fit_the_api_is_wrong_usage(arguments: tuple[str, ...], words: str) -> None:
+    """Nothing is served, and the code is click's own."""
+    ended = CliRunner().invoke(leavo, ["sandbox", "--port", "0", *arguments])
+
+    assert (ended.exit_code, words in ended.output) == (2, True)
