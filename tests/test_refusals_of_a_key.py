@@ -116,6 +116,20 @@ async def test_an_answer_that_was_asked_for_before_the_429_ends_no_suspicion() -
 
 
 @virtual_time
+async def test_a_pause_without_a_429_makes_no_block() -> None:
+    """Nor does one of an earlier 429 that is over."""
+    spent = {"RateLimit": '"minute";r=0;t=5', "RateLimit-Policy": '"minute";q=600;w=60'}
+    for before in ([], [reply(429), reply(200, {})]):
+        api, _ = session(*before, reply(200, {}, spent), reply(403))
+        for _ in range(2 if before else 1):
+            await api.request("GET", "/x")
+        assert api.status().held > 1
+
+        with pytest.raises(PermissionDeniedError):
+            await api.request("GET", "/x")
+
+
+@virtual_time
 async def test_a_429_of_long_ago_makes_no_block() -> None:
     """After ten minutes without a request nothing is suspected any more."""
     api, _ = session(reply(429), reply(403))
