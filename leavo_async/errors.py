@@ -8,7 +8,7 @@
     │   ├── BadRequestError 400 · UnprocessableError 422
     │   ├── AuthenticationError 401 · PermissionDeniedError 403 (.missing_scope)
     │   ├── NotFoundError 404 · ConflictError 409 · IdempotencyMismatchError
-    │   ├── RateLimitError 429    .retry_after
+    │   ├── RateLimitError 429    .retry_after; also a 403 that blocks a key for having asked too often
     │   └── ServerError 408, 5xx
     ├── TransportError            ended one attempt; .phase: connect | send | read
     │   ├── ConnectError          nothing was sent
@@ -187,7 +187,7 @@ class IdempotencyMismatchError(APIError):
 class RateLimitError(APIError):
     """429: too many requests, and waiting as long as asked would not fit.
 
-    retry_after: seconds the server asked us to wait.
+    With status 403 it is the block of a key that went on after a 429. retry_after: seconds the server asked us to wait.
     """
 
     user_message = "The service is busy. Please try again in a few minutes."
