@@ -1,0 +1,76 @@
+"""The typed client of the Laabam One Public API."""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from typing import Unpack
+
+from leavo_async._sansio.auth import Ask, KeyPair, Secret
+from leavo_async.apis.laabam.profile import LAABAM
+from leavo_async.apis.laabam.resources import InvoicesResource, RecordsResource
+from leavo_async.errors import ConfigError
+from leavo_async.session import Session, SessionOptions
+
+
+class LaabamClient(Session):
+    """The Laabam One Public API: a Session with `invoices`, `customers`, `products` and `payments`.
+
+        async with LaabamClient() as laabam:
+            async for invoice in laabam.invoices.list(status="unpaid", sort="-invoice_date"): ...
+
+    client_id, client_secret: of your key, default the environment variables LAABAM_CLIENT_ID and LAABAM_CLIENT_SECRET;
+        or as client_secret alone a KeyPair, or a coroutine function that gives one.
+    company: the slug of your company, for paths with {company}; default the environment variable LAABAM_COMPANY.
+    options: as for Session. Nothing of this client was tried against the live service.
+    Raises ConfigError without a usable id and secret.
+    """
+
+    def __init__(
+        self,
+        client_id: str | None = None,
+        client_secret: str | Secret | Ask | None = None,
+        *,
+        company: str | None = None,
+        **options: Unpack[SessionOptions],
+    ) -> None:
+        # The plain text leaves this frame before anything can fail.
+        key, client_secret = client_secret if callable(client_secret) else Secret.of(client_secret), None
+        company = company or os.environ.get("LAABAM_COMPANY")
+        named = {} if company is None else {"company": company}
+        options["path_params"] = {**named, **options.get("path_params", {})}
+        super().__init__(LAABAM, _with_id(client_id, key), **options)
+
+    @cached_property
+    def invoices(self) -> InvoicesResource:
+        """Invoices: list, get, create."""
+        return InvoicesResource(self)
+
+    @cached_property
+    def customers(self) -> RecordsResource:
+        """Customers: list, get, create; unverified, see RecordsResource."""
+        return RecordsResource(self, "customers")
+
+    @cached_property
+    def products(self) -> RecordsResource:
+        """Products: list, get, create; unverified, see RecordsResource."""
+        return RecordsResource(self, "products")
+
+    @cached_property
+    def payments(self) -> RecordsResource:
+        """Payments: list, get, create; unverified, see RecordsResource."""
+        return RecordsResource(self, "payments")
+
+
+def _with_id(client_id: str | None, secret: Secret | Ask | None) -> KeyPair | Ask | None:
+    """The id and the secret, of which one may come from the environment; None if both do, and are read there again."""
+    if callable(secret) or isinstance(secret, KeyPair):
+        if client_id is not None:
+            raise ConfigError("client_id: not beside a KeyPair, or a function that gives one: it has its own id")
+        return secret
+    if client_id is None and secret is None:
+        return None
+    client_id = client_id or os.environ.get("LAABAM_CLIENT_ID", "")
+    if secret is None:
+        return KeyPair(client_id, os.environ.get("LAABAM_CLIENT_SECRET", ""))
+    return KeyPair(client_id, secret.reveal(), expires_at=secret.expires_at)
