@@ -11,6 +11,15 @@ from leavo_async.testing import FakeTransport, reply
 
 ID, SECRET = "lk_id_made_up_1", "lk_secret_made_up_1"
 AT_ONCE = RetryPolicy(first_delay=0, max_delay=0)
+MESSAGE: Any = {
+    "data": {
+        "id": "msg_1",
+        "channel": "sms",
+        "status": "sent",
+        "to": "919800000000",
+        "created_at": "2026-06-14T09:30:00Z",
+    }
+}
 
 
 def client(transport: FakeTransport, **options: Any) -> LaabamClient:

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Unpack
 
 from leavo_async._sansio.auth import Ask, KeyPair, Secret
+from leavo_async.apis.laabam.messaging import MessagesResource
 from leavo_async.apis.laabam.profile import LAABAM
 from leavo_async.apis.laabam.resources import InvoicesResource, RecordsResource
 from leavo_async.errors import ConfigError
@@ -14,14 +15,14 @@ from leavo_async.session import Session, SessionOptions
 
 
 class LaabamClient(Session):
-    """The Laabam One Public API: a Session with `invoices`, `customers`, `products` and `payments`.
+    """The Laabam One Public API: a Session with `invoices`, `customers`, `products`, `payments` and `messages`.
 
         async with LaabamClient() as laabam:
             async for invoice in laabam.invoices.list(status="unpaid", sort="-invoice_date"): ...
 
     client_id, client_secret: of your key, default the environment variables LAABAM_CLIENT_ID and LAABAM_CLIENT_SECRET;
         or as client_secret alone a KeyPair, or a coroutine function that gives one.
-    company: the slug of your company, for paths with {company}; default the environment variable LAABAM_COMPANY.
+    company: the slug of your company, for messages; default the environment variable LAABAM_COMPANY.
     options: as for Session. Nothing of this client was tried against the live service.
     Raises ConfigError without a usable id and secret.
     """
@@ -40,6 +41,7 @@ class LaabamClient(Session):
         named = {} if company is None else {"company": company}
         options["path_params"] = {**named, **options.get("path_params", {})}
         super().__init__(LAABAM, _with_id(client_id, key), **options)
+        self._has_company = "company" in options["path_params"]
 
     @cached_property
     def invoices(self) -> InvoicesResource:
@@ -60,6 +62,13 @@ class LaabamClient(Session):
     def payments(self) -> RecordsResource:
         """Payments: list, get, create; unverified, see RecordsResource."""
         return RecordsResource(self, "payments")
+
+    @cached_property
+    def messages(self) -> MessagesResource:
+        """Messages: sms, whatsapp, email, status. Raises ConfigError without a company."""
+        if not self._has_company:
+            raise ConfigError("messages: no company: set LAABAM_COMPANY in the environment, or pass company=, its slug")
+        return MessagesResource(self)
 
 
 def _with_id(client_id: str | None, secret: Secret | Ask | None) -> KeyPair | Ask | None:

@@ -1,0 +1,113 @@
+"""Messages, as they come and as they go, with the rules of each channel."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, ConfigDict, model_validator
+from pydantic_core import PydanticCustomError
+
+from leavo_async.apis.laabam.models import Answer, Fields, Text
+
+# "919800000000" at https://doc.laabam.one/docs/messaging; no more than 15 digits: ITU-T E.164
+_NUMBER = re.compile(r"[1-9][0-9]{6,14}")
+# What people write before and between the digits.
+_PUNCTUATION = re.compile(r"^\s*\+|[\s().\-/]+")
+_INDIA = "91"  # no other country's code begins with it: ITU-T E.164
+# "sender_id / template_id / pe_id are required for India DLT": https://doc.laabam.one/docs/messaging
+_DLT = ("sender_id", "template_id", "pe_id")
+# One @ with a dotted name behind it; whether the address exists only a mail can tell.
+_EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
+
+
+def _number(value: str) -> str:
+    digits = _PUNCTUATION.sub("", value)
+    if not _NUMBER.fullmatch(digits):
+        raise PydanticCustomError("phone", "is not a number with country code, such as 919800000000")
+    return digits
+
+
+def _email(value: str) -> str:
+    if not _EMAIL.fullmatch(value.strip()):
+        raise PydanticCustomError("email", "is not an e-mail address")
+    return value.strip()
+
+
+Number = Annotated[str, AfterValidator(_number)]
+Email = Annotated[str, AfterValidator(_email)]
+
+
+class Message(Answer):
+    """A message that the server has accepted; repr shows neither text nor recipient.
+
+    channel: sms, whatsapp or email. status: the documents show "sent" right after the call, which is no delivery.
+    """
+
+    shown = ("id", "channel", "status", "created_at")
+
+    id: str
+    channel: str | None = None
+    status: str | None = None
+    to: str | None = None
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A WhatsApp template that Meta has approved, such as Template("invoice_due", "en", ["Acme", "3540.00"]).
+
+    language: its code there. variables: texts, in the order of the template; repr does not show them.
+    """
+
+    name: str
+    language: str
+    variables: Sequence[str] = field(default=(), repr=False)
+
+
+class NewSms(Fields):
+    """An SMS to be sent; what India needs is checked, what its templates say only the server knows."""
+
+    to: Number
+    message: Text
+    sender_id: Text | None = None
+    template_id: Text | None = None
+    pe_id: Text | None = None
+    type: Text | None = None
+
+    @model_validator(mode="after")
+    def _is_registered(self) -> NewSms:
+        missing = ", ".join(name for name in _DLT if getattr(self, name) is None)
+        if missing and self.to.startswith(_INDIA):
+            raise PydanticCustomError(
+                "dlt", "{missing}: needed for India (+91), from your DLT registration", {"missing": missing}
+            )
+        return self
+
+
+class NewTemplate(Fields):
+    """The fields of a Template."""
+
+    name: Text
+    language: Text
+    variables: list[str]
+
+
+class NewWhatsApp(Fields):
+    """A WhatsApp message to be sent: a template or free text."""
+
+    to: Number
+    type: str
+    template: NewTemplate | None = None
+    text: Text | None = None
+
+
+class NewEmail(Fields):
+    """An e-mail to be sent; its other fields are not known, and sent as they are."""
+
+    model_config = ConfigDict(extra="allow")
+
+    to: Email

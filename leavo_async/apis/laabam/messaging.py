@@ -1,0 +1,100 @@
+"""The calls that send messages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any, Unpack
+
+from leavo_async._sansio.encode import segment
+from leavo_async._sansio.unset import UNSET, Unset, given
+from leavo_async._sansio.validation import checked
+from leavo_async.apis.laabam.messages import Message, NewEmail, NewSms, NewWhatsApp, Template
+from leavo_async.apis.laabam.models import Fields
+from leavo_async.errors import ConfigError
+from leavo_async.options import CallOptions
+from leavo_async.session import Session
+
+
+class MessagesResource:
+    """SMS, WhatsApp and e-mail in the name of one company, `LaabamClient(company=...)`.
+
+    The server accepts a message (202) before it delivers it: a call that returns says nothing about the delivery, which
+    webhooks tell. Accepted once, a message goes out once: a repeated attempt carries the same idempotency key.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    async def sms(
+        self,
+        *,
+        to: str,
+        message: str,
+        sender_id: str | Unset = UNSET,
+        template_id: str | Unset = UNSET,
+        pe_id: str | Unset = UNSET,
+        type: str | Unset = UNSET,  # noqa: A002  # the API's own word
+        **options: Unpack[CallOptions],
+    ) -> Message:
+        """The message, accepted and not yet delivered.
+
+        to: with country code; a + before it and what stands between the digits are dropped. sender_id, template_id,
+        pe_id: of your DLT registration, needed for India (+91). There the text must be that of the registered template,
+        which only the server can tell. type: such as "transactional".
+        Raises ConfigError for a number or a text that cannot be one, and for India without those three.
+        """
+        fields = dict(to=to, message=message, sender_id=sender_id, template_id=template_id, pe_id=pe_id, type=type)
+        return await self._send("sms", NewSms, given(fields), options)
+
+    async def whatsapp(
+        self,
+        *,
+        to: str,
+        template: Template | None = None,
+        text: str | None = None,
+        in_service_window: bool = False,
+        **options: Unpack[CallOptions],
+    ) -> Message:
+        """The message, accepted and not yet delivered.
+
+        to: as for `sms`; the recipient must have opted in. template: what a business may begin with. text: free text,
+        delivered only within 24 hours after the recipient has written; in_service_window=True says that this is so.
+        That free text goes with the type "text" is inferred; the rest: https://doc.laabam.one/docs/messaging
+        Raises ConfigError unless there is either a template or a text, and for a text outside of that window.
+        """
+        if (template is None) == (text is None):
+            raise ConfigError("messages.whatsapp: pass either template= or text=")
+        if template is not None:
+            fields: dict[str, Any] = dict(to=to, type="template", template=asdict(template))
+        elif in_service_window:
+            fields = dict(to=to, type="text", text=text)
+        else:
+            raise ConfigError(
+                "messages.whatsapp: free text is delivered only within 24 hours after the recipient has written: pass "
+                "in_service_window=True if that is so, or send a template"
+            )
+        return await self._send("whatsapp", NewWhatsApp, fields, options)
+
+    async def email(self, *, to: str, fields: Mapping[str, Any], **options: Unpack[CallOptions]) -> Message:
+        """The message, accepted and not yet delivered.
+
+        fields: subject, text and so on, sent as they are. Their names, and the path, are inferred or yours to know: the
+        part of the documents that could be read ends before them. Raises ConfigError if `to` is no e-mail address.
+        """
+        return await self._send("email", NewEmail, {**fields, "to": to}, options)
+
+    async def status(self, message_id: str, **options: Unpack[CallOptions]) -> Message:
+        """What has become of a message; NotFoundError if there is none. The path is inferred."""
+        path = f"/messaging/{{company}}/messages/{segment(message_id, 'message_id')}"
+        found: Message = await self._session.request("GET", path, cast_to=Message, **options)
+        return found
+
+    async def _send(
+        self, channel: str, model: type[Fields], fields: Mapping[str, Any], options: CallOptions
+    ) -> Message:
+        message = checked(model, fields, lambda reasons: ConfigError(f"messages.{channel}: {reasons}"))
+        body = message.model_dump(mode="json", exclude_unset=True)
+        path = f"/messaging/{{company}}/{channel}"
+        accepted: Message = await self._session.request("POST", path, json=body, cast_to=Message, **options)
+        return accepted
