@@ -10,7 +10,9 @@ from leavo_async._sansio.auth import Ask, KeyPair, Secret
 from leavo_async.apis.laabam.messaging import MessagesResource
 from leavo_async.apis.laabam.profile import LAABAM
 from leavo_async.apis.laabam.resources import InvoicesResource, RecordsResource
+from leavo_async.apis.laabam.scopes import require_scopes
 from leavo_async.errors import ConfigError
+from leavo_async.options import CallOptions
 from leavo_async.session import Session, SessionOptions
 
 
@@ -69,6 +71,20 @@ class LaabamClient(Session):
         if not self._has_company:
             raise ConfigError("messages: no company: set LAABAM_COMPANY in the environment, or pass company=, its slug")
         return MessagesResource(self)
+
+    async def require_scopes(self, *scopes: str, **options: Unpack[CallOptions]) -> frozenset[str]:
+        """Those of the scopes that could not be checked. To be called before a long job.
+
+        scopes: such as "invoices:read" or "messages:sms:send". options: of each request.
+
+        No endpoint is known that lists the scopes of a key, so each is tried, one request for each: a read scope by a
+        listing of one item, a sending one by a message without recipient and text, which cannot be sent (where a server
+        looks at the body before it looks at the key, that finds a scope which is not there). What only a real write
+        would tell, such as "invoices:write", cannot be checked, nor what is answered with 404.
+        Raises PermissionDeniedError for the first scope that the key lacks (`missing_scope`), ConfigError for one that
+        is not known.
+        """
+        return await require_scopes(self, scopes, **options)
 
 
 def _with_id(client_id: str | None, secret: Secret | Ask | None) -> KeyPair | Ask | None:
