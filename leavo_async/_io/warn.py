@@ -6,9 +6,9 @@ import inspect
 import warnings
 
 
-def warn(text: str) -> None:
-    """A UserWarning at the line that has called this package."""
-    warnings.warn(text, stacklevel=_level_of_the_user())
+def warn(text: str, category: type[Warning] = UserWarning) -> None:
+    """A warning at the line that has called this package."""
+    warnings.warn(text, category, stacklevel=_level_of_the_user())
 
 
 def _level_of_the_user() -> int:

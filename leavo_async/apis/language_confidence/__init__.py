@@ -1,0 +1,1 @@
+"""Language Confidence's speech assessment API."""
