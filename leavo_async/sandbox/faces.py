@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
+from leavo_async.sandbox.laabam.face import GROUPS, LaabamFace, LaabamSettings
 from leavo_async.sandbox.leavo.face import LeavoFace, LeavoSettings
 from leavo_async.sandbox.messages import Face
 
 ApiName = Literal["leavo", "laabam", "agentos", "language_confidence"]
 
 
-class Settings(LeavoSettings, total=False):
+class Settings(LeavoSettings, LaabamSettings, total=False):
     """What single APIs can be told when the sandbox is made."""
 
 
@@ -47,6 +48,14 @@ class Api:
 APIS: Mapping[str, Api] = MappingProxyType(
     {
         "leavo": Api(LeavoFace.born, LeavoSettings.__annotations__),
+        "laabam": Api(
+            LaabamFace.born,
+            LaabamSettings.__annotations__,
+            key=("lk_id_sandbox", "lk_secret_sandbox"),
+            groups=GROUPS,
+            honours_keys=True,
+            marks_replays=False,
+        ),
     }
 )
 """Each by the name it has for `Sandbox(api=...)` and on the command line."""

@@ -28,6 +28,13 @@ async def leavo_sandbox() -> AsyncGenerator[Sandbox, None]:
 
 
 @pytest_asyncio.fixture
+async def laabam_sandbox() -> AsyncGenerator[Sandbox, None]:
+    """The same with Laabam's API: a client of it takes `laabam_sandbox.credentials` and `.base_url`."""
+    async with Sandbox(api="laabam") as sandbox:
+        yield sandbox
+
+
+@pytest_asyncio.fixture
 async def leavo(leavo_sandbox: Sandbox) -> AsyncGenerator[LeavoClient, None]:
     """A client of that sandbox, without a limit."""
     async with LeavoClient(

@@ -40,6 +40,8 @@ def sandbox_url(line: str) -> str:
         (("--fill", "leads"), "expected KIND=N"),
         (("--fill", "leads=-1"), "expected KIND=N"),
         (("--fill", "=1"), "expected KIND=N"),
+        (("--api", "laabam", "--leads", "2"), "the sandbox of laabam keeps invoices, "),
+        (("--api", "laabam", "--dialect", "bare"), "dialect is not a setting of laabam"),
         (("--api", "klingon"), "'klingon' is not"),
     ],
 )

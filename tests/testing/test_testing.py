@@ -90,3 +90,9 @@ async def test_the_fixtures_are_a_sandbox_and_its_client(leavo: LeavoClient, lea
     await leavo.leads.create(name="Ana", phone="+5511999990000")
 
     assert [entry.status for entry in leavo_sandbox.ledger.requests] == [409, 201]
+
+
+@pytest.mark.asyncio
+async def test_other_apis_have_a_sandbox_too(laabam_sandbox: Sandbox) -> None:
+    """Running, and with all that a client of it is to be given."""
+    assert (laabam_sandbox.api, laabam_sandbox.base_url.startswith("http://127.0.0.1:")) == ("laabam", True)
