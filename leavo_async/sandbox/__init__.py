@@ -11,6 +11,7 @@
 It shares no code with the client: it is its judge.
 """
 
+from leavo_async.sandbox.blocking import Block
 from leavo_async.sandbox.faces import APIS
 from leavo_async.sandbox.faults import Fault
 from leavo_async.sandbox.ledger import Effect, Ledger, RequestEntry
@@ -29,6 +30,7 @@ from leavo_async.sandbox.server import Sandbox
 __all__ = [
     "APIS",
     "MODELS",
+    "Block",
     "Effect",
     "Fault",
     "FixedWindow",

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from leavo_async.sandbox.laabam.face import GROUPS, LaabamFace, LaabamSettings
+from leavo_async.sandbox.blocking import Block
 from leavo_async.sandbox.leavo.face import LeavoFace, LeavoSettings
 from leavo_async.sandbox.messages import Face
 
@@ -26,6 +27,7 @@ class Api:
     honours_keys: whether it keeps the promise of idempotency keys, if not told otherwise.
     marks_replays: whether a replayed answer has the header Idempotency-Replayed.
     retry_after: whether a 429 has Retry-After, if not told otherwise.
+    block: when a key that goes on after a 429 is blocked, if not told otherwise; None for never.
     """
 
     face: Callable[..., Face]
@@ -35,6 +37,7 @@ class Api:
     honours_keys: bool = False
     marks_replays: bool = True
     retry_after: bool = True
+    block: Block | None = None
 
     def parts(self, key: str) -> tuple[str, ...]:
         """The key as a client is given it. ValueError if it has not all its parts."""

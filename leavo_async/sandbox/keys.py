@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from leavo_async.sandbox.blocking import Block, Patience
 from leavo_async.sandbox.limits import Limiter
 
 
@@ -12,11 +13,13 @@ class Holder:
 
     label: what the ledger calls it, so that no key is ever written there.
     limiter: of all its requests; None for no limit. groups: limiters of groups of routes, on top of that.
+    patience: with a key that goes on after a 429; None if it has no end.
     """
 
     label: str
     limiter: Limiter | None
     groups: Mapping[str, Limiter] = field(default_factory=dict[str, Limiter])
+    patience: Patience | None = None
 
     def limiters(self, groups: Iterable[str]) -> list[Limiter]:
         """All that a request in these groups has to pass."""
@@ -32,12 +35,14 @@ class KeyRing:
         keys: Iterable[str],
         limit: Callable[[], Limiter] | None,
         group_limits: Mapping[str, Callable[[], Limiter]],
+        block: Block | None = None,
     ) -> None:
         self._holders = {
             key: Holder(
                 f"key-{position}",
                 limit() if limit else None,
                 {group: make() for group, make in group_limits.items()},
+                Patience(block) if block else None,
             )
             for position, key in enumerate(dict.fromkeys(keys), 1)
         }

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from leavo_async.sandbox.joint import admit_by_all
-from leavo_async.sandbox.keys import KeyRing
+from leavo_async.sandbox.keys import Holder, KeyRing
 from leavo_async.sandbox.limits import Limiter, Verdict
 from leavo_async.sandbox.messages import Refusal
 
 RetryAfter = bool | Literal["ms"]
 
 _NO_KEY = Refusal(401, "The API key is missing or not known here.")
+_BLOCKED = Refusal(403, "This API key is blocked for a while: it went on after a 429.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +48,18 @@ class Reception:
         holder = self._keys.holder(credential)
         if holder is None:
             return Admission(None, _NO_KEY)
+        if holder.patience is not None and not holder.patience.admit(now):
+            return Admission(holder.label, _BLOCKED)
+        return self._judged(holder, groups, now)
+
+    def _judged(self, holder: Holder, groups: Iterable[str], now: float) -> Admission:
         if not (limiters := holder.limiters(groups)):
             return Admission(holder.label)
         limiter, verdict = admit_by_all(limiters, now)
         headers = self._quota(limiter, verdict) if self._rate_headers else {}
         refusal = None if verdict.allowed else self._too_many(verdict)
+        if refusal is not None and holder.patience is not None:
+            holder.patience.refused(now)
         return Admission(holder.label, refusal, headers)
 
     def _quota(self, limiter: Limiter, verdict: Verdict) -> Mapping[str, str]:

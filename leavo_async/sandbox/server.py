@@ -8,6 +8,7 @@ from typing import Literal, Self, Unpack
 
 from aiohttp import web
 
+from leavo_async.sandbox.blocking import Block
 from leavo_async.sandbox.checks import not_negative, one_of
 from leavo_async.sandbox.faces import APIS, Api, ApiName, Settings
 from leavo_async.sandbox.faults import Fault, FaultScript
@@ -36,6 +37,8 @@ class Sandbox:
     faults: what goes wrong (see `Fault`); `script` adds more.
     seed: decides ids, made-up things and the chances of faults.
     retry_after: whether a 429 has a Retry-After header; "ms" adds Retry-After-Ms; None for what the API documents.
+    block: when a key that goes on after a 429 is blocked (403), and for how long; False for never; None for what the
+    API documents.
     rate_headers: whether answers have X-RateLimit-Limit, -Remaining and -Reset (seconds since the epoch).
     latency: seconds each admitted request takes.
     host: of this machine only. port: 0 for a free one.
@@ -61,6 +64,7 @@ class Sandbox:
         faults: Iterable[Fault] = (),
         seed: int = 0,
         retry_after: RetryAfter | None = None,
+        block: Block | Literal[False] | None = None,
         rate_headers: bool = False,
         latency: float = 0.0,
         host: str = "127.0.0.1",
@@ -76,7 +80,8 @@ class Sandbox:
         self.ledger = Ledger()
         self._address = (_loopback(host), port)
         self._script = FaultScript(faults, seed)
-        self._keys = KeyRing(_checked(spoken, self.key, *keys), limit, group_limits)
+        block = spoken.block if block is None else block or None
+        self._keys = KeyRing(_checked(spoken, self.key, *keys), limit, group_limits, block)
         self._face = spoken.face(World(self._keys.labels, seed, clock, wall), **settings)
         retry_after = spoken.retry_after if retry_after is None else retry_after
         self._layers = Layers(

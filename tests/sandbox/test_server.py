@@ -182,6 +182,7 @@ def test_the_public_names_are_these() -> None:
     assert [
         "APIS",
         "MODELS",
+        "Block",
         "Effect",
         "Fault",
         "FixedWindow",
