@@ -115,8 +115,7 @@ class Layers:
 
     def _perform(self, call: Call) -> Done:
         done = self.face.perform(call)
-        if done.change is not None:
-            self.ledger.effects.append(Effect(call.number, done.change.kind, done.change.id))
+        self.ledger.effects += [Effect(call.number, change.kind, change.id) for change in done.changes]
         return done
 
     def _bare(self, status: int) -> Answer:

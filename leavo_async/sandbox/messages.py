@@ -61,12 +61,17 @@ class Change:
     id: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Done:
-    """An answer, and the change that it tells of, if there was one."""
+    """An answer, and the changes that were made for it, in their order."""
 
     answer: Answer
-    change: Change | None = None
+    changes: tuple[Change, ...]
+
+    def __init__(self, answer: Answer, *changes: Change) -> None:
+        # A frozen value may complete itself while it is made.
+        object.__setattr__(self, "answer", answer)
+        object.__setattr__(self, "changes", changes)
 
 
 @dataclass(frozen=True, slots=True)

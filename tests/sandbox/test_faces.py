@@ -11,7 +11,7 @@ import pytest
 from leavo_async.sandbox import FixedWindow, Sandbox, SlidingLog
 from leavo_async.sandbox.bodies import json_answer
 from leavo_async.sandbox.faces import Api
-from leavo_async.sandbox.messages import Answer, Call, Done, Json, Refusal, World
+from leavo_async.sandbox.messages import Answer, Call, Change, Done, Json, Refusal, World
 
 PAIR = {"X-Id": "id", "X-Secret": "secret"}
 
@@ -42,7 +42,7 @@ class Echo:
             "tone": call.headers.get("x-TONE"),
             "loud": self.loud,
         }
-        return Done(json_answer(200, said))
+        return Done(json_answer(200, said), *(Change("created", part) for part in call.query.getall("made", [])))
 
     def refuse(self, refusal: Refusal) -> Answer:
         return json_answer(refusal.status, {"no": refusal.message}, refusal.headers)
@@ -119,6 +119,16 @@ async def test_the_ledger_never_shows_a_key_of_the_query(sent: str, shown: str) 
         await ask(f"{running.base_url}/a?{sent}", headers={"X-Id": "id"})
 
     assert [shown] == [entry.query for entry in running.ledger.requests]
+
+
+@pytest.mark.asyncio
+async def test_a_call_may_have_several_effects() -> None:
+    """Each is in the ledger, in order, under the number of the one request."""
+    async with sandbox() as running:
+        await ask(f"{running.base_url}/a")
+        await ask(f"{running.base_url}/a?made=one&made=two", "POST")
+
+    assert [(2, "one"), (2, "two")] == [(effect.number, effect.id) for effect in running.ledger.effects]
 
 
 def test_a_client_is_given_the_parts_of_the_key() -> None:
