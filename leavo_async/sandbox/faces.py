@@ -5,15 +5,16 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-from leavo_async.sandbox.laabam.face import GROUPS, LaabamFace, LaabamSettings
+from leavo_async.sandbox.agentos.face import AgentOSFace, AgentOSSettings
 from leavo_async.sandbox.blocking import Block
+from leavo_async.sandbox.laabam.face import GROUPS, LaabamFace, LaabamSettings
 from leavo_async.sandbox.leavo.face import LeavoFace, LeavoSettings
 from leavo_async.sandbox.messages import Face
 
 ApiName = Literal["leavo", "laabam", "agentos", "language_confidence"]
 
 
-class Settings(LeavoSettings, LaabamSettings, total=False):
+class Settings(LeavoSettings, LaabamSettings, AgentOSSettings, total=False):
     """What single APIs can be told when the sandbox is made."""
 
 
@@ -59,6 +60,9 @@ APIS: Mapping[str, Api] = MappingProxyType(
             honours_keys=True,
             marks_replays=False,
         ),
+        # Blocks are documented, their numbers and a Retry-After are not:
+        # https://hub.agentos.com/api-throttle-limits-and-rate-limiting
+        "agentos": Api(AgentOSFace.born, AgentOSSettings.__annotations__, retry_after=False, block=Block()),
     }
 )
 """Each by the name it has for `Sandbox(api=...)` and on the command line."""

@@ -44,9 +44,12 @@ class Sandbox:
     host: of this machine only. port: 0 for a free one.
     clock, wall: seconds, for arrivals and limits, and since the Unix epoch.
 
-    Settings of single APIs: those of Leavo are dialect, "enveloped" ({"success", "data", "pagination"}) or "bare"
-    (objects and lists themselves), and search_lag, seconds until lists and searches find a new lead. Those of Laabam
-    are scopes, names_scope, service_windows and delivery_lag (see `LaabamSettings`).
+    Settings of single APIs:
+    leavo: dialect, "enveloped" ({"success", "data", "pagination"}) or "bare" (objects and lists themselves);
+    search_lag, seconds until lists and searches find a new lead.
+    laabam: scopes, names_scope, service_windows and delivery_lag (see `LaabamSettings`).
+    agentos: tiers, those that the keys have a right to, None for all; short_names, of the agencies that they may ask
+    about, ("sandbox",) if not given: `fill` and `stored` are about the first.
 
     Raises ValueError for a setting that cannot be, and at the start OSError for a port that is taken.
     """

@@ -93,3 +93,15 @@ def ask_as() -> Ask:
         return await send(method, sandbox.base_url + path, headers=key | options.pop("headers", {}), **options)
 
     return ask_as
+
+
+@pytest.fixture
+def agentos(ask: Ask) -> Ask:
+    """Ask the sandbox's own agency once, in V4: the path begins with the tier."""
+
+    async def agentos(sandbox: Sandbox, method: str, path: str, **options: Any) -> Reply:
+        tier, _, rest = path.partition("/")
+        headers = {"api_key": sandbox.key}
+        return await ask(sandbox, method, f"/v4/{tier}/sandbox/{rest}", key=None, headers=headers, **options)
+
+    return agentos

@@ -113,3 +113,23 @@ async def test_a_block_is_for_one_key(ask: Any, clock: Any) -> None:
 
         assert (403, "FORBIDDEN") == (reply.status, reply.error["code"])
         assert 200 == (await ask(sandbox, "GET", "/backend/tags", key="b")).status
+
+
+@pytest.mark.parametrize(("api", "path", "last"), [("leavo", "/backend/tags", 429), ("agentos", "/v4/x", 403)])
+@pytest.mark.asyncio
+async def test_blocking_is_what_the_api_documents(ask: Any, clock: Any, api: Any, path: str, last: int) -> None:
+    """Of these two, agentOS says that it blocks."""
+    async with Sandbox(api=api, limit=one_in_ten_seconds, clock=clock) as sandbox:
+        for _ in range(6):
+            reply = await ask(sandbox, "GET", path, headers={"api_key": sandbox.key})
+
+    assert last == reply.status
+
+
+@pytest.mark.asyncio
+async def test_blocking_can_be_switched_off(ask: Any, clock: Any) -> None:
+    """block=False leaves the 429s."""
+    async with Sandbox(api="agentos", limit=one_in_ten_seconds, block=False, clock=clock) as sandbox:
+        replies = [await ask(sandbox, "GET", "/v4/x", headers={"api_key": sandbox.key}) for _ in range(9)]
+
+    assert {404, 429} == {reply.status for reply in replies}

@@ -1,0 +1,58 @@
+"""Tier `advertising`: the company, its branches, and what it lets and sells."""
+
+from leavo_async.sandbox.agentos.agency import Kind
+from leavo_async.sandbox.agentos.endpoints import Asked, Endpoint, Endpoints, every, listing, shown
+from leavo_async.sandbox.agentos.given import flag
+from leavo_async.sandbox.messages import Done, Json
+
+PARTS: tuple[Kind, ...] = ("features", "floorplans", "photos", "rooms")
+
+
+def company(asked: Asked) -> Done:
+    """GET company/company: the agency itself, which serves as a test of the connection."""
+    return shown(asked.agency.all("companies")[0])
+
+
+def sales(asked: Asked) -> Done:
+    """GET sales/advertised: of one branch, only developments, only investments. The names are misspelt there, too."""
+    query = asked.call.query
+    records = asked.agency.all("sales")
+    if "branchID" in query:
+        records = [record for record in records if record["BranchID"] == query["branchID"]]
+    if flag(query, "onlyDevelopement"):
+        records = [record for record in records if record["IsDevelopment"]]
+    if flag(query, "onlyInvestements"):
+        records = [record for record in records if record["IsInvestment"]]
+    return listing(asked, [_linked(asked, record) for record in records])
+
+
+def sale(asked: Asked) -> Done:
+    """GET sales/salesinstructions/{OID}."""
+    return shown(_linked(asked, asked.agency.get("sales", asked.path["OID"])))
+
+
+def part(kind: Kind) -> Endpoint:
+    """GET sales/salesinstructions/{OID}/photos, and the like."""
+
+    def endpoint(asked: Asked) -> Done:
+        whole = asked.agency.get("sales", asked.path["OID"])
+        return listing(asked, asked.agency.where(kind, "PropertyOID", whole["OID"]))
+
+    return endpoint
+
+
+def _linked(asked: Asked, record: Json) -> Json:
+    """With links to its parts; which models have links, and whether to a path or to a whole URL, is made up."""
+    here = f"/v4/advertising/{asked.agency.short_name}/sales/salesinstructions/{record['OID']}"
+    links = [{"Href": f"{here}/{kind}/0/1000", "Method": "GET", "Relationship": kind} for kind in PARTS]
+    return {**record, "Links": links}
+
+
+ENDPOINTS: Endpoints = {
+    "company/company": {"GET": company},
+    "company/branches/{offset}/{count}": {"GET": every("branches")},
+    "lettings/advertised/{offset}/{count}": {"GET": every("lettings")},
+    "sales/advertised/{offset}/{count}": {"GET": sales},
+    "sales/salesinstructions/{OID}": {"GET": sale},
+    **{f"sales/salesinstructions/{{OID}}/{kind}/{{offset}}/{{count}}": {"GET": part(kind)} for kind in PARTS},
+}
