@@ -35,6 +35,13 @@ async def laabam_sandbox() -> AsyncGenerator[Sandbox, None]:
 
 
 @pytest_asyncio.fixture
+async def agentos_sandbox() -> AsyncGenerator[Sandbox, None]:
+    """The same for agentOS: one agency, "sandbox", with all tiers and little in it; `agentos_sandbox.fill` adds."""
+    async with Sandbox(api="agentos") as sandbox:
+        yield sandbox
+
+
+@pytest_asyncio.fixture
 async def leavo(leavo_sandbox: Sandbox) -> AsyncGenerator[LeavoClient, None]:
     """A client of that sandbox, without a limit."""
     async with LeavoClient(

@@ -96,3 +96,10 @@ async def test_the_fixtures_are_a_sandbox_and_its_client(leavo: LeavoClient, lea
 async def test_other_apis_have_a_sandbox_too(laabam_sandbox: Sandbox) -> None:
     """Running, and with all that a client of it is to be given."""
     assert (laabam_sandbox.api, laabam_sandbox.base_url.startswith("http://127.0.0.1:")) == ("laabam", True)
+
+
+@pytest.mark.asyncio
+async def test_there_is_a_sandbox_of_agentos(agentos_sandbox: Sandbox) -> None:
+    """With an agency to begin with."""
+    assert ("agentos", 2) == (agentos_sandbox.api, len(agentos_sandbox.stored("branches")))
+    assert agentos_sandbox.base_url.startswith("http://127.0.0.1:")
