@@ -67,9 +67,14 @@ async def serve(options: SandboxOptions) -> ExitCode:
             for line in told(sandbox, options):
                 print(line, flush=True)
             await ended.wait()
-        kept = [f"{len(sandbox.stored(kind)):,} {kind}" for kind in sandbox.kinds]
-        say(", ".join([f"{len(sandbox.ledger.requests):,} requests", *kept]))
+        say(", ".join([f"{len(sandbox.ledger.requests):,} requests", *kept(sandbox)]))
     return ExitCode.DONE
+
+
+def kept(sandbox: Sandbox) -> list[str]:
+    """How many it has of each kind; of kinds that it has none of only where that is the only one."""
+    numbers = {kind: len(sandbox.stored(kind)) for kind in sandbox.kinds}
+    return [f"{n:,} {kind}" for kind, n in numbers.items() if n or len(numbers) == 1]
 
 
 def _sandbox(options: SandboxOptions) -> Sandbox:

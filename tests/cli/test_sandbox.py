@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from leavo_async.cli.commands import leavo
-from leavo_async.cli.sandbox_run import SandboxOptions, told
+from leavo_async.cli.sandbox_run import SandboxOptions, kept, told
 from leavo_async.sandbox import APIS, Sandbox
 
 
@@ -31,6 +31,19 @@ async def test_each_api_comes_with_the_lines_that_use_it(api: Any) -> None:
 
 def sandbox_url(line: str) -> str:
     return line.split()[2].rstrip(",")
+
+
+def test_the_last_line_tells_what_there_is() -> None:
+    """Of many kinds only those that it has any of; of a single one also that it has none."""
+    agency = Sandbox(api="agentos")
+    agency.fill("tenants", 1200)
+
+    assert ["2 branches", "1,200 tenants"] == [line for line in kept(agency) if line.split(maxsplit=1)[1] in PLURALS]
+    assert not [line for line in kept(agency) if line.startswith("0 ")]
+    assert ["0 leads"] == kept(Sandbox())
+
+
+PLURALS = ("branches", "tenants", "vendors")
 
 
 @pytest.mark.parametrize(
