@@ -8,13 +8,14 @@ from typing import Literal
 from leavo_async.sandbox.agentos.face import AgentOSFace, AgentOSSettings
 from leavo_async.sandbox.blocking import Block
 from leavo_async.sandbox.laabam.face import GROUPS, LaabamFace, LaabamSettings
+from leavo_async.sandbox.language_confidence.face import LanguageConfidenceFace, LanguageConfidenceSettings
 from leavo_async.sandbox.leavo.face import LeavoFace, LeavoSettings
 from leavo_async.sandbox.messages import Face
 
 ApiName = Literal["leavo", "laabam", "agentos", "language_confidence"]
 
 
-class Settings(LeavoSettings, LaabamSettings, AgentOSSettings, total=False):
+class Settings(LeavoSettings, LaabamSettings, AgentOSSettings, LanguageConfidenceSettings, total=False):
     """What single APIs can be told when the sandbox is made."""
 
 
@@ -63,6 +64,9 @@ APIS: Mapping[str, Api] = MappingProxyType(
         # Blocks are documented, their numbers and a Retry-After are not:
         # https://hub.agentos.com/api-throttle-limits-and-rate-limiting
         "agentos": Api(AgentOSFace.born, AgentOSSettings.__annotations__, retry_after=False, block=Block()),
+        "language_confidence": Api(
+            LanguageConfidenceFace.born, LanguageConfidenceSettings.__annotations__, retry_after=False
+        ),
     }
 )
 """Each by the name it has for `Sandbox(api=...)` and on the command line."""

@@ -42,6 +42,13 @@ async def agentos_sandbox() -> AsyncGenerator[Sandbox, None]:
 
 
 @pytest_asyncio.fixture
+async def language_confidence_sandbox() -> AsyncGenerator[Sandbox, None]:
+    """The same with Language Confidence's API."""
+    async with Sandbox(api="language_confidence") as sandbox:
+        yield sandbox
+
+
+@pytest_asyncio.fixture
 async def leavo(leavo_sandbox: Sandbox) -> AsyncGenerator[LeavoClient, None]:
     """A client of that sandbox, without a limit."""
     async with LeavoClient(

@@ -93,9 +93,10 @@ async def test_the_fixtures_are_a_sandbox_and_its_client(leavo: LeavoClient, lea
 
 
 @pytest.mark.asyncio
-async def test_other_apis_have_a_sandbox_too(laabam_sandbox: Sandbox) -> None:
+async def test_other_apis_have_a_sandbox_too(laabam_sandbox: Sandbox, language_confidence_sandbox: Sandbox) -> None:
     """Running, and with all that a client of it is to be given."""
-    assert (laabam_sandbox.api, laabam_sandbox.base_url.startswith("http://127.0.0.1:")) == ("laabam", True)
+    for sandbox, api in ((laabam_sandbox, "laabam"), (language_confidence_sandbox, "language_confidence")):
+        assert (sandbox.api, sandbox.base_url.startswith("http://127.0.0.1:")) == (api, True)
 
 
 @pytest.mark.asyncio
