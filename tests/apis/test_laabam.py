@@ -24,6 +24,7 @@ from ..faults.wire import Wire, answer, http
 from .laabam import ID, SECRET, client, lacks, last_body
 
 ITEM: Any = {"product_id": "prd_1", "quantity": 2, "unit_price": Decimal("1500.00"), "tax_rate": 18}
+UUID = "9f4f7a52-6d1c-4b0e-9a55-2f6f3f0c7a10"
 NEW: Any = {"customer_id": "cus_1", "items": [ITEM]}
 # As the documents show one, with made-up values.
 INVOICE: Any = {
@@ -261,9 +262,25 @@ async def test_a_key_of_another_request_is_a_mismatch() -> None:
     """409 says so where the caller has named the key; it is not tried again."""
     transport = FakeTransport(reply(409, {"error": {"code": "conflict"}}))
     with pytest.raises(IdempotencyMismatchError) as caught:
-        await client(transport).invoices.create(**NEW, idempotency_key="made-up-key-1")
+        await client(transport).invoices.create(**NEW, idempotency_key=UUID)
 
-    assert ("made-up-key-1", 1) == (caught.value.idempotency_key, len(transport.requests))
+    assert (UUID, 1) == (caught.value.idempotency_key, len(transport.requests))
+
+
+@virtual_time
+async def test_a_key_that_is_no_uuid_is_refused_before_it_is_sent() -> None:
+    """The documents ask for one, on each write."""
+    transport = FakeTransport(reply(201, {"data": {"id": "1"}}))
+    laabam = client(transport)
+    for write in (
+        laabam.invoices.create(**NEW, idempotency_key="order-1"),
+        laabam.payments.create({}, idempotency_key="order-1"),
+        laabam.messages.email(to="ana@example.com", fields={}, idempotency_key="order-1"),
+    ):
+        with pytest.raises(ConfigError, match="idempotency_key: Laabam takes a UUID"):
+            await write
+
+    assert [] == transport.requests
 
 
 @virtual_time

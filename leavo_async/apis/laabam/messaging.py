@@ -9,6 +9,7 @@ from typing import Any, Unpack
 from leavo_async._sansio.encode import segment
 from leavo_async._sansio.unset import UNSET, Unset, given
 from leavo_async._sansio.validation import checked
+from leavo_async.apis.laabam.keys import checked_key
 from leavo_async.apis.laabam.messages import Message, NewEmail, NewSms, NewWhatsApp, Template
 from leavo_async.apis.laabam.models import Fields
 from leavo_async.errors import ConfigError
@@ -96,5 +97,7 @@ class MessagesResource:
         message = checked(model, fields, lambda reasons: ConfigError(f"messages.{channel}: {reasons}"))
         body = message.model_dump(mode="json", exclude_unset=True)
         path = f"/messaging/{{company}}/{channel}"
-        accepted: Message = await self._session.request("POST", path, json=body, cast_to=Message, **options)
+        accepted: Message = await self._session.request(
+            "POST", path, json=body, cast_to=Message, **checked_key(options)
+        )
         return accepted

@@ -9,6 +9,7 @@ from typing import Any, Unpack
 from leavo_async._sansio.encode import segment
 from leavo_async._sansio.unset import UNSET, Unset, given
 from leavo_async._sansio.validation import checked
+from leavo_async.apis.laabam.keys import checked_key
 from leavo_async.apis.laabam.models import (
     Invoice,
     InvoiceFilters,
@@ -74,7 +75,8 @@ class InvoicesResource:
 
         currency: three capital letters, such as INR. fields: whatever else the server takes; a Decimal in it is sent as
         a text. The names are those of the answers (see NewInvoiceItem); the whole list of a request's is not known.
-        Raises ConfigError for a float where money may be, and for totals: those of a client are ignored by the server.
+        Raises ConfigError for a float where money may be, and for totals: those of a client are ignored by the server;
+        for an `idempotency_key` that is no UUID, as in each write.
         """
         named = dict(
             customer_id=customer_id, items=items, currency=currency, invoice_date=invoice_date, due_date=due_date
@@ -82,7 +84,9 @@ class InvoicesResource:
         wanted = {**(fields or {}), **given(named)}
         invoice = checked(NewInvoice, wanted, lambda reasons: ConfigError(f"invoices.create: {reasons}"))
         body = invoice.model_dump(mode="json", exclude_unset=True)
-        created: Invoice = await self._session.request("POST", _INVOICES, json=body, cast_to=Invoice, **options)
+        created: Invoice = await self._session.request(
+            "POST", _INVOICES, json=body, cast_to=Invoice, **checked_key(options)
+        )
         return created
 
 
@@ -110,5 +114,7 @@ class RecordsResource:
         """The new record. fields: a Decimal in it is sent as a text; ConfigError for a float, which may be money."""
         record = checked(NewRecord, fields, lambda reasons: ConfigError(f"{self._name}.create: {reasons}"))
         body = record.model_dump(mode="json")
-        created: Record = await self._session.request("POST", f"/{self._name}", json=body, cast_to=Record, **options)
+        created: Record = await self._session.request(
+            "POST", f"/{self._name}", json=body, cast_to=Record, **checked_key(options)
+        )
         return created
