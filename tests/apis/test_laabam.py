@@ -211,6 +211,7 @@ async def test_money_goes_out_as_decimal_texts(price: Any, text: str) -> None:
         ({"currency": "Rs"}, "currency: "),
         ({"fields": {"shipping": {"costs": [0.5]}}}, "shipping.costs.0: expected a Decimal, or a text"),
         ({"fields": {"shipping": Decimal("Infinity")}}, "shipping: expected a Decimal"),
+        ({"fields": {5: "3540.00"}}, "Keys should be strings"),
         ({"fields": {"total": "3540.00", "subtotal": "1"}}, "subtotal, total: computed by the server"),
     ],
 )
@@ -235,15 +236,17 @@ async def test_records_have_whatever_fields(name: str) -> None:
     records = getattr(client(transport), name)
     (listed,) = await records.list(filters={"made_up": 1}).collect()
     await records.get("a/b")
-    made = await records.create({"name": "Made-up Ltd", "amount": Decimal("3540.00")})
+    made = await records.create({"name": "Made-up Ltd", "amount": Decimal("3540.00"), "since": date(2026, 1, 31)})
 
     assert ("Canary", "3") == (listed.made_up, made.id)
     assert [("GET", f"/{name}"), ("GET", f"/{name}/a%2Fb"), ("POST", f"/{name}")] == [
         (request.method, request.path) for request in transport.requests
     ]
-    assert {"name": "Made-up Ltd", "amount": "3540.00"} == last_body(transport)
+    assert {"name": "Made-up Ltd", "amount": "3540.00", "since": "2026-01-31"} == last_body(transport)
     with pytest.raises(ConfigError, match=rf"^{name}.create: .*amount: expected a Decimal"):
         await records.create({"amount": 3540.0})
+    with pytest.raises(ConfigError, match="holds a value that JSON cannot express"):
+        await records.create({"made_up": object()})
 
 
 @virtual_time

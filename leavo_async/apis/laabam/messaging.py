@@ -95,7 +95,7 @@ class MessagesResource:
         self, channel: str, model: type[Fields], fields: Mapping[str, Any], options: CallOptions
     ) -> Message:
         message = checked(model, fields, lambda reasons: ConfigError(f"messages.{channel}: {reasons}"))
-        body = message.model_dump(mode="json", exclude_unset=True)
+        body = message.model_dump(exclude_unset=True)
         path = f"/messaging/{{company}}/{channel}"
         accepted: Message = await self._session.request(
             "POST", path, json=body, cast_to=Message, **checked_key(options)

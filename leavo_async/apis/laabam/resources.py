@@ -83,7 +83,7 @@ class InvoicesResource:
         )
         wanted = {**(fields or {}), **given(named)}
         invoice = checked(NewInvoice, wanted, lambda reasons: ConfigError(f"invoices.create: {reasons}"))
-        body = invoice.model_dump(mode="json", exclude_unset=True)
+        body = invoice.model_dump(exclude_unset=True)
         created: Invoice = await self._session.request(
             "POST", _INVOICES, json=body, cast_to=Invoice, **checked_key(options)
         )
@@ -113,7 +113,7 @@ class RecordsResource:
     async def create(self, fields: Mapping[str, Any], **options: Unpack[CallOptions]) -> Record:
         """The new record. fields: a Decimal in it is sent as a text; ConfigError for a float, which may be money."""
         record = checked(NewRecord, fields, lambda reasons: ConfigError(f"{self._name}.create: {reasons}"))
-        body = record.model_dump(mode="json")
+        body = record.model_dump()
         created: Record = await self._session.request(
             "POST", f"/{self._name}", json=body, cast_to=Record, **checked_key(options)
         )
