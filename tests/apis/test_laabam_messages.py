@@ -188,6 +188,20 @@ async def test_a_budget_of_messages_a_day_is_kept_for_its_channel() -> None:
 
 
 @virtual_time
+async def test_a_cap_that_the_server_tells_closes_its_channel_alone() -> None:
+    """Nobody waits for hours, nobody asks again, and other messages go out."""
+    transport = FakeTransport(reply(429, headers={"Retry-After": "40000"}), reply(202, MESSAGE))
+    laabam = client(transport, limits=LAABAM.limits)
+    for _ in range(2):
+        with pytest.raises(QuotaExhaustedError) as caught:
+            await laabam.messages.sms(**SMS)
+        assert caught.value.reset_at is not None
+    await laabam.messages.whatsapp(to=SMS["to"], template=Template("made_up", "en"))
+
+    assert ["sms", "whatsapp"] == [request.path.split("/")[-1] for request in transport.requests]
+
+
+@virtual_time
 async def test_the_scope_that_a_message_lacks_is_named() -> None:
     """For each channel its own, as the page on messages spells it."""
     messages = client(FakeTransport(lacks())).messages

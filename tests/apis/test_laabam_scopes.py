@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from leavo_async import ConfigError, PermissionDeniedError, Request, Response, ServerError
+from leavo_async import ConfigError, NotFoundError, PermissionDeniedError, Request, Response, ServerError
 from leavo_async.testing import FakeTransport, reply, virtual_time
 
 from .laabam import client, lacks, last_body
@@ -83,6 +83,13 @@ async def test_a_listing_that_cannot_be_made_proves_nothing(status: int) -> None
     found = await client(FakeTransport(reply(status))).require_scopes("invoices:read")
 
     assert frozenset({"invoices:read"}) == found
+
+
+@virtual_time
+async def test_a_company_that_is_not_there_is_no_scope_that_cannot_be_checked() -> None:
+    """No message of the job would go out."""
+    with pytest.raises(NotFoundError):
+        await client(FakeTransport(reply(404))).require_scopes("messages:sms:send")
 
 
 @virtual_time

@@ -55,6 +55,8 @@ async def _is_there(session: Session, scope: str, options: CallOptions) -> bool:
     except (BadRequestError, UnprocessableError):
         return probe.json is not None
     except NotFoundError:
+        if probe.json is not None:
+            raise  # there is no such company, and no message would go out
         return False  # the path may not exist, for most are inferred
     except PermissionDeniedError as error:
         denied = error
