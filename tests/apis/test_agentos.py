@@ -38,7 +38,8 @@ async def test_key_and_agency_come_from_the_environment(monkeypatch: pytest.Monk
     transport = FakeTransport(COMPANY)
     await AgentOSClient(transport=transport).advertising.company()
     await AgentOSClient(short_name="other", transport=transport).advertising.company()
-    await AgentOSClient(path_params={"more": "x"}, transport=transport).advertising.company()
+    more = AgentOSClient(path_params={"tier": "advertising"}, transport=transport)
+    await more.request("GET", "/v4/{tier}/{short_name}/company/company")
 
     assert [request.path.split("/")[3] for request in transport.requests] == ["acme", "other", "acme"]
 

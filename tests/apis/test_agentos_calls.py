@@ -165,19 +165,24 @@ async def test_the_listings_of_v3_have_their_place_in_the_query() -> None:
 
     agentos, transport = client(empty)
     await agentos.diary.between("B-1", start=DAY, end=DAY, appointment_type_ids=["T-1", "T-2"], page_size=7).collect()
-    assert sent(transport)[2] == [
-        ("branchID", "B-1"),
-        ("startDate", "2026-03-02"),
-        ("endDate", "2026-03-02"),
-        ("appointmentTypesToSearch", "T-1"),
-        ("appointmentTypesToSearch", "T-2"),
-        ("count", "7"),
-        ("offset", "0"),
-    ]
+    assert sent(transport)[1:3] == (
+        "/v3/diary/acme/appointmentsbetweendates",
+        [
+            ("branchID", "B-1"),
+            ("startDate", "2026-03-02"),
+            ("endDate", "2026-03-02"),
+            ("appointmentTypesToSearch", "T-1"),
+            ("appointmentTypesToSearch", "T-2"),
+            ("count", "7"),
+            ("offset", "0"),
+        ],
+    )
 
     agentos, transport = client(empty)
     await agentos.diary.match_guests("B-1", forename="Ana", surname="Souza", email_address="ana@example.com").collect()
-    assert sent(transport)[1] == "/v3/diary/acme/B-1/guest/search"
+    path, query = sent(transport)[1:3]
+    assert path == "/v3/diary/acme/B-1/guest/search"
+    assert query[:3] == [("forename", "Ana"), ("surname", "Souza"), ("emailaddress", "ana@example.com")]
 
 
 @virtual_time
@@ -260,19 +265,24 @@ async def test_one_object_is_read_by_its_oid(
 @virtual_time
 async def test_what_is_no_object_is_given_as_it_came() -> None:
     """Of these answers the form is not known, or is none."""
-    reads: list[tuple[Callable[[Client], Awaitable[Any]], str]] = [
+    reads: list[tuple[Callable[[Client], Awaitable[Any]], str, list[tuple[str, str]]]] = [
         (
             lambda a: a.property_management.lettings_media.portal_media_types(),
             "/v4/propertymanagement/acme/lettings/lettingsproperty/portalmedia/types",
+            [],
         ),
-        (lambda a: a.contacts.person_contacts("P-1"), "/v4/contacts/acme/person/P-1/personcontacts"),
-        (lambda a: a.referencing.custom_field("O-1", "F-1"), "/v4/referencing/acme/company/objects/O-1/F-1/value"),
+        (
+            lambda a: a.contacts.person_contacts("P-1", integrator="crm"),
+            "/v4/contacts/acme/person/P-1/personcontacts",
+            [("integrator", "crm")],
+        ),
+        (lambda a: a.referencing.custom_field("O-1", "F-1"), "/v4/referencing/acme/company/objects/O-1/F-1/value", []),
     ]
-    for call, path in reads:
+    for call, path, query in reads:
         for answer in (["x"], "x", {"a": 1}, 5):
             agentos, transport = client(reply(200, answer))
             assert await call(agentos) == answer
-            assert sent(transport) == ("GET", path, [], None)
+            assert sent(transport) == ("GET", path, query, None)
 
 
 @virtual_time
@@ -291,12 +301,20 @@ async def test_the_company_and_custom_fields_may_have_any_field() -> None:
 async def test_the_free_slots_and_the_appointment_of_v3() -> None:
     """Slots come all at once and have no OID; an appointment is named in the query."""
     agentos, transport = client(reply(200, [{"Start": "2026-03-02T09:00:00", "StaffName": "Bo"}]))
-    (slot,) = await agentos.diary.allocations(appointment_type_id="T-1", preferred_date=DAY, branch_id="B-1")
+    (slot,) = await agentos.diary.allocations(
+        appointment_type_id="T-1", preferred_date=DAY, property_id="P-1", branch_id="B-1", lettings=False
+    )
     assert slot.Start == "2026-03-02T09:00:00"
     assert sent(transport) == (
         "GET",
         "/v3/diary/acme/allocations",
-        [("appointmentType", "T-1"), ("preferredDate", "2026-03-02"), ("branchID", "B-1")],
+        [
+            ("appointmentType", "T-1"),
+            ("preferredDate", "2026-03-02"),
+            ("propertyIdentifier", "P-1"),
+            ("branchID", "B-1"),
+            ("lettings", "false"),
+        ],
         None,
     )
 
@@ -436,11 +454,13 @@ WRITES: list[tuple[Callable[[Client], Awaitable[Any]], str, str, list[tuple[str,
     ),
     (
         lambda a: a.diary.book(
-            DiaryAppointment(allocation_details={"Start": "s"}, appointment_type="T-1"), property_ids=["P-1"]
+            DiaryAppointment(allocation_details={"Start": "s"}, appointment_type="T-1"),
+            property_ids=["P-1", "P-2"],
+            lettings=False,
         ),
         "POST",
         "/v3/diary/acme/appointment",
-        [("propertyIdentifier", "P-1")],
+        [("propertyIdentifier", "P-1"), ("propertyIdentifier", "P-2"), ("lettings", "false")],
         {"AllocationDetails": {"Start": "s"}, "AppointmentType": "T-1"},
     ),
     (lambda a: a.diary.cancel("A-1"), "PATCH", "/v3/diary/acme/appointment/A-1/cancel", [], None),

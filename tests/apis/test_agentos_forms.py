@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from leavo_async.apis.agentos import AgentOSClient, Details, DiaryAppointment, Record, TenancyApplication
 from leavo_async.errors import ConfigError
@@ -52,6 +53,7 @@ async def test_an_application_needs_the_fields_that_the_page_names(field: str) -
         ({"forename": "canary \ud83d"}, "forename: .*unicode"),
         ({"forename": 5}, "forename: "),
         ({"surname": "c" * 256}, "surname: String should have at most 255 characters"),
+        ({"title": "c" * 256}, "title: String should have at most 255 characters"),
         ({"message": "c" * 20_001}, "message: String should have at most 20000 characters"),
         ({"mobile_phone": ["canary"]}, "mobile_phone: "),
         ({"forname": "canary"}, "forname: Extra inputs are not permitted"),
@@ -112,7 +114,7 @@ async def test_a_booking_of_v3_that_does_not_fit_is_refused(fields: dict[str, An
     assert transport.requests == []
 
 
-@pytest.mark.parametrize("wrong", [[], "P-1", [""], [5], None])
+@pytest.mark.parametrize("wrong", [[], "P-1", [""], [5], None, 5, {"P-1": 1}])
 @virtual_time
 async def test_a_booking_is_for_one_property_or_more(wrong: Any) -> None:
     """A text is not taken for a list of its letters."""
@@ -167,6 +169,17 @@ async def test_a_form_that_only_swagger_knows_is_checked_for_what_json_can_say(f
 
 
 @virtual_time
+async def test_a_form_may_be_as_long_as_its_limits_and_as_short_as_a_letter() -> None:
+    """Somebody's surname is O; an empty optional field of a web form is nothing wrong."""
+    agentos, transport = client()
+    longest = "c" * 242 + "@example.com"
+    form = {**APPLICATION, "forename": "c" * 255, "surname": "O", "email_address": longest}
+    await agentos.applications.create({**form, "title": "", "message": "c" * 20_000})
+
+    assert len(transport.requests) == 1
+
+
+@virtual_time
 async def test_values_of_python_are_sent_as_json() -> None:
     """A date and a Decimal need not be made texts first."""
     agentos, transport = client()
@@ -218,3 +231,7 @@ def test_no_personal_data_is_shown() -> None:
     assert (person.Forename, slot.model_dump()) == ("Canary", {"StaffName": "Canary"})
     with pytest.raises(AttributeError):
         _ = person.Surname
+    for kind, wrong in ((TenancyApplication, {"Title": ["Canary"]}), (Record, {"OID": ["Canary"]})):
+        with pytest.raises(ValidationError) as caught:
+            kind.model_validate(wrong)
+        assert "anary" not in str(caught.value)

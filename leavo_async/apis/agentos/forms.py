@@ -159,7 +159,7 @@ def filled(call: str, kind: type[F], form: Any) -> F:
 
 def body_of(form: Form) -> dict[str, Any]:
     """What is sent of a form."""
-    return form.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    return form.model_dump(by_alias=True, exclude_unset=True)
 
 
 def wire_fields(call: str, fields: Any) -> dict[str, Any]:
@@ -209,6 +209,7 @@ def _day(value: date) -> date:
 
 def ids(name: str, values: Any) -> list[str]:
     """Ids, one at least; ConfigError otherwise, also for a single text, which is a sequence of letters."""
-    if isinstance(values, str) or not values or not all(isinstance(value, str) and value for value in values):
+    is_list = isinstance(values, (list, tuple, set, frozenset))
+    if not is_list or not values or not all(isinstance(value, str) and value for value in values):
         raise ConfigError(f"{name}: expected a list of one id or more")
     return list(values)
