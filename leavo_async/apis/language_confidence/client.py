@@ -122,16 +122,15 @@ class LanguageConfidenceClient(Session):
         *,
         accent: str = "us",
         audio_format: AudioFormat | None = None,
-        user_metadata: UserMetadata | Mapping[str, Any] | None = None,
         user_id: str | None = None,
         **options: Unpack[CallOptions],
     ) -> ScriptedAssessment:
         """How well a given text was read: pronunciation, fluency, and whether it was that text.
 
-        audio: at most 60 s, best 5 to 15 s. user_metadata: only other clients show that it may be sent here. Otherwise,
-        and for errors, as `pronunciation`.
+        audio: at most 60 s, best 5 to 15 s. Otherwise, and for errors, as `pronunciation`; who speaks is not among the
+        fields that are known here.
         """
-        fields = _text(expected_text) | _fields(UserMetadata, "user_metadata", user_metadata)
+        fields = _text(expected_text)
         if len(expected_text) > _LONG_TEXT:
             warn(f"expected_text: more than {_LONG_TEXT} characters; there may be a limit, which is not documented")
         called = _named(options, accent, user_id)
