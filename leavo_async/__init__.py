@@ -59,6 +59,9 @@ from leavo_async.pagination import Pages
 from leavo_async.session import Session, SessionOptions
 
 if TYPE_CHECKING:
+    from leavo_async.apis.agentos import AgentOSClient
+    from leavo_async.apis.laabam import LaabamClient
+    from leavo_async.apis.language_confidence import AudioWarning, LanguageConfidenceClient
     from leavo_async.apis.leavo import Lead, LeavoClient, NewLead
 
 __all__ = [
@@ -67,8 +70,10 @@ __all__ = [
     "AbortController",
     "AbortSignal",
     "AbortedError",
+    "AgentOSClient",
     "ApiProfile",
     "AttemptRecord",
+    "AudioWarning",
     "Auth",
     "AuthenticationError",
     "BadRequestError",
@@ -90,6 +95,8 @@ __all__ = [
     "Headers",
     "IdempotencyMismatchError",
     "KeyPair",
+    "LaabamClient",
+    "LanguageConfidenceClient",
     "Lead",
     "LeavoClient",
     "LeavoError",
@@ -129,7 +136,15 @@ __all__ = [
 ]
 
 # Models take long to load: an API's are loaded when its client is first named, and another API's never.
-_APIS = {"LeavoClient": "leavo", "Lead": "leavo", "NewLead": "leavo"}
+_APIS = {
+    "AudioWarning": "language_confidence",
+    "AgentOSClient": "agentos",
+    "LaabamClient": "laabam",
+    "LanguageConfidenceClient": "language_confidence",
+    "LeavoClient": "leavo",
+    "Lead": "leavo",
+    "NewLead": "leavo",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import functools
 import inspect
 import re
 import runpy
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from aiohttp.test_utils import TestClient, TestServer
 from aioresponses import aioresponses
 
@@ -38,21 +41,45 @@ async def run(block: str, names: dict[str, Any]) -> None:
         await found
 
 
-@pytest.fixture
-def as_documented(monkeypatch: pytest.MonkeyPatch, leavo_sandbox: Sandbox) -> Sandbox:
-    """LeavoClient() of the docs, as it is written there, talks to the sandbox."""
-    here = {"base_url": leavo_sandbox.url, "allow_insecure_loopback": True}
-    real = leavo_async.LeavoClient
+# Of each API: its client, and what the environment tells it besides the address.
+CLIENTS = {
+    "leavo": ("LeavoClient", ["LEAVO_API_KEY"], {}),
+    "laabam": ("LaabamClient", ["LAABAM_CLIENT_ID", "LAABAM_CLIENT_SECRET"], {"LAABAM_COMPANY": "sandbox"}),
+    "agentos": ("AgentOSClient", ["AGENTOS_API_KEY"], {"AGENTOS_SHORT_NAME": "sandbox"}),
+    "language_confidence": ("LanguageConfidenceClient", ["LANGUAGE_CONFIDENCE_API_KEY"], {}),
+}
+
+
+def document(monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox) -> None:
+    """Let the client of its API, as the docs write it, talk to this sandbox."""
+    name, variables, others = CLIENTS[sandbox.api]
+    here = {"base_url": sandbox.base_url, "allow_insecure_loopback": True}
+    real = getattr(leavo_async, name)
 
     @functools.wraps(real, updated=())
-    class Here(real):  # type: ignore[misc, valid-type]
-        def __init__(self, api_key: str | None = None, **options: Any) -> None:
-            super().__init__(api_key, **{**here, **options})
+    class Here(real):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **{**here, **options})
 
-    monkeypatch.setattr(leavo_async, "LeavoClient", Here)
-    monkeypatch.setenv("LEAVO_API_KEY", leavo_sandbox.key)
+    monkeypatch.setattr(leavo_async, name, Here)
+    for variable, value in [*zip(variables, sandbox.credentials, strict=True), *others.items()]:
+        monkeypatch.setenv(variable, value)
+
+
+@pytest_asyncio.fixture
+async def as_documented(monkeypatch: pytest.MonkeyPatch, leavo_sandbox: Sandbox) -> AsyncGenerator[Sandbox, None]:
+    """The clients of the docs talk to sandboxes, in which there is something; Leavo's is given."""
     leavo_sandbox.seed_leads(120)
-    return leavo_sandbox
+    laabam = Sandbox(api="laabam", service_windows=["919800000000"])
+    others = [laabam, Sandbox(api="agentos"), Sandbox(api="language_confidence")]
+    async with contextlib.AsyncExitStack() as opened:
+        for sandbox in (leavo_sandbox, *others):
+            if sandbox is not leavo_sandbox:
+                await opened.enter_async_context(sandbox)
+            for kind in sandbox.kinds if sandbox is not leavo_sandbox else ():
+                sandbox.fill(kind, 3)
+            document(monkeypatch, sandbox)
+        yield leavo_sandbox
 
 
 @pytest.mark.asyncio

@@ -9,15 +9,14 @@ from leavo_async import errors
 from leavo_async.session import Session, SessionOptions
 
 PUBLIC = """
-    APIError AbortController AbortSignal AbortedError ApiProfile AttemptRecord Auth AuthenticationError
-    BadRequestError Bearer Before CallOptions ClosedError ConfigError ConflictError ConnectError
-    ConnectTimeoutError Cursor DailyCap DeadlineError Gate HeaderKey HeaderPair HeaderRule Headers
-    IdempotencyMismatchError KeyPair Lead LeavoClient LeavoError ListOptions NewLead NotFoundError Offset
-    OutcomeUnknownError Pages Paging Parts PermissionDeniedError Priority ProtocolError QueryKey
-    QuotaExhaustedError RateLimit RateLimitError ReadError ReadTimeoutError Repeat Request Response
-    ResponseTooLargeError ResponseValidationError RetryPolicy Route Secret ServerError Session SessionOptions Status
-    TLSError TransportError UnprocessableError UNSET
-    escape_html
+    APIError AbortController AbortSignal AbortedError AgentOSClient ApiProfile AttemptRecord AudioWarning Auth
+    AuthenticationError BadRequestError Bearer Before CallOptions ClosedError ConfigError ConflictError
+    ConnectError ConnectTimeoutError Cursor DailyCap DeadlineError Gate HeaderKey HeaderPair HeaderRule Headers
+    IdempotencyMismatchError KeyPair LaabamClient LanguageConfidenceClient Lead LeavoClient LeavoError
+    ListOptions NewLead NotFoundError Offset OutcomeUnknownError Pages Paging Parts PermissionDeniedError
+    Priority ProtocolError QueryKey QuotaExhaustedError RateLimit RateLimitError ReadError ReadTimeoutError
+    Repeat Request Response ResponseTooLargeError ResponseValidationError RetryPolicy Route Secret ServerError
+    Session SessionOptions Status TLSError TransportError UnprocessableError UNSET escape_html
 """
 
 
@@ -41,7 +40,7 @@ def test_every_error_stands_in_the_tree_and_in_the_front() -> None:
 
 
 def test_the_options_of_a_client_are_those_of_a_session() -> None:
-    """LeavoClient(**options) takes what Session SessionOptions takes, and type checkers know it."""
+    """LeavoClient(**options) takes what Session takes, and type checkers know it."""
     taken = set(inspect.signature(Session.__init__).parameters) - {"self", "profile", "credentials"}
 
     assert taken == set(SessionOptions.__annotations__)
