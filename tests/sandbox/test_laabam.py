@@ -11,8 +11,8 @@ from leavo_async.sandbox import FixedWindow, Sandbox
 KEY = {"X-Client-Id": "lk_id_sandbox", "X-Client-Secret": "lk_secret_sandbox"}
 OTHER = {"X-Client-Id": "lk_id_2", "X-Client-Secret": "lk_secret_2"}
 OTHER_KEY = "lk_id_2:lk_secret_2"
-LINE = {"description": "Lamp", "quantity": 3, "unit_price": "1000.00", "tax_rate": "18"}
-INVOICE = {"customer_id": "cus_1", "line_items": [LINE]}
+ITEM = {"product_id": "prd_1", "quantity": 2, "unit_price": "1500.00", "tax_rate": 18}
+INVOICE = {"customer_id": "cus_1", "items": [ITEM]}
 SMS = {"to": "4915700000001", "message": "Your order is ready"}
 INDIAN = {**SMS, "to": "919800000001", "sender_id": "SHOPIN", "template_id": "1207", "pe_id": "1101"}
 
@@ -146,51 +146,122 @@ async def test_each_key_is_one_company(ask: AskAs) -> None:
 
 @pytest.mark.asyncio
 async def test_the_server_computes_the_totals(ask: AskAs) -> None:
-    """And ignores those of the client, its status and its id; money is decimal strings."""
-    claims = {"total": "1.00", "subtotal": "1.00", "status": "paid", "id": "inv_1", "note": "kept"}
+    """And ignores those of the client, its status and its id; an answer has the fields that the documents show."""
+    claims = dict.fromkeys(("subtotal", "tax_amount", "round_off", "total", "due_amount"), "1.00")
+    claims |= {"status": "paid", "number": "INV/1", "id": "inv_1"}
+    dates = {"invoice_date": "2026-03-31", "due_date": "2026-04-30"}
+    items = [{**ITEM, "amount": "1.00"}]
     async with laabam() as sandbox:
-        reply = await ask(sandbox, "POST", "/invoices", json={**INVOICE, **claims})
+        reply = await ask(sandbox, "POST", "/invoices", json={**INVOICE, **dates, **claims, "items": items})
         again = await ask(sandbox, "GET", f"/invoices/{reply.data['id']}")
 
-    line = {**LINE, "amount": "3000.00"}
-    rest = {key: value for key, value in reply.data.items() if key != "id"}
     assert (201, again.json) == (reply.status, reply.json)
     assert {
+        "id": reply.data["id"],
+        "number": "INV/2025-26/001",
+        "status": "unpaid",
         "customer_id": "cus_1",
         "currency": "INR",
-        "date": "2026-01-01",
-        "status": "unpaid",
-        "line_items": [line],
         "subtotal": "3000.00",
-        "tax": "540.00",
+        "tax_amount": "540.00",
+        "round_off": "0.00",
         "total": "3540.00",
-        "note": "kept",
+        "due_amount": "3540.00",
+        **dates,
+        "items": [{**ITEM, "amount": "3540.00"}],
         "created_at": "2026-01-01T00:00:00Z",
-    } == rest
+    } == reply.data
+    assert reply.data["id"] != claims["id"]
     assert [("created", reply.data["id"])] == [(effect.kind, effect.id) for effect in sandbox.ledger.effects]
 
 
 @pytest.mark.asyncio
-async def test_cents_are_rounded_half_up_for_each_line(ask: AskAs) -> None:
-    """0.125 is 0.13, twice, and not 0.25."""
-    line = {"unit_price": "0.125", "quantity": "1"}
+async def test_an_invoice_needs_a_customer_and_prices(ask: AskAs) -> None:
+    """The rest of it may be missing, and what the documents do not name is kept."""
+    body = {"customer_id": "cus_1", "items": [{"unit_price": "10.00", "hint": "kept"}], "note": "kept"}
     async with laabam() as sandbox:
-        reply = await ask(sandbox, "POST", "/invoices", json={"customer_id": "c", "line_items": [line, line]})
+        data = (await ask(sandbox, "POST", "/invoices", json=body)).data
 
-    assert ("0.26", "0.00", "0.26") == tuple(reply.data[name] for name in ("subtotal", "tax", "total"))
+    item = {"product_id": None, "quantity": 1, "unit_price": "10.00", "tax_rate": 0, "amount": "10.00", "hint": "kept"}
+    made_up = {"currency": "INR", "invoice_date": "2026-01-01", "due_date": "2026-01-01", "items": [item]}
+    assert {**made_up, "note": "kept"} == {name: data[name] for name in (*made_up, "note")}
+
+
+@pytest.mark.asyncio
+async def test_invoices_are_numbered_by_fiscal_year(ask: AskAs) -> None:
+    """It begins in April; no number comes twice."""
+    days = ("2026-03-31", "2026-04-01", "1999-12-31")
+    async with laabam() as sandbox:
+        asked = [await ask(sandbox, "POST", "/invoices", json={**INVOICE, "invoice_date": day}) for day in days]
+
+    assert ["INV/2025-26/001", "INV/2026-27/002", "INV/1999-00/003"] == [reply.data["number"] for reply in asked]
+
+
+ROUNDED = [
+    ("EUR", {"subtotal": "10.26", "tax_amount": "1.84", "round_off": "0.00", "total": "12.10"}),
+    ("INR", {"subtotal": "10.26", "tax_amount": "1.84", "round_off": "-0.10", "total": "12.00"}),
+]
+
+
+@pytest.mark.parametrize(("currency", "expected"), ROUNDED)
+@pytest.mark.asyncio
+async def test_totals_are_rounded(ask: AskAs, currency: str, expected: dict[str, str]) -> None:
+    """5.125 is 5.13, twice, and not 10.25; so is 0.9234 of tax 0.92. Rupees are rounded off to whole ones."""
+    item = {"unit_price": "5.125", "tax_rate": 18}
+    body = {"customer_id": "c", "currency": currency, "items": [item, item]}
+    async with laabam() as sandbox:
+        data = (await ask(sandbox, "POST", "/invoices", json=body)).data
+
+    assert {**expected, "due_amount": expected["total"]} == {name: data[name] for name in (*expected, "due_amount")}
+    assert ["6.05", "6.05"] == [item["amount"] for item in data["items"]]
+
+
+@pytest.mark.asyncio
+async def test_the_greatest_numbers_make_an_exact_total(ask: AskAs) -> None:
+    """And not an error of arithmetic."""
+    item = {"unit_price": "999999999999999.99", "quantity": 1_000_000, "tax_rate": 100}
+    async with laabam() as sandbox:
+        data = (await ask(sandbox, "POST", "/invoices", json={"customer_id": "c", "items": [item]})).data
+
+    assert "1999999999999999980000.00" == data["total"]
+
+
+DUE = {"unpaid": 1.0, "partial": 0.5, "paid": 0.0, "voided": 0.0}
+
+
+def test_a_made_up_invoice_owes_what_its_status_says() -> None:
+    """A part of it is half of it; and it is of a product that is there, if there is any."""
+    sandbox = laabam()
+    sandbox.fill("products", 1)
+    sandbox.fill("invoices", 50)
+    invoices = sandbox.stored("invoices")
+
+    assert set(DUE) == {each["status"] for each in invoices}
+    assert [float(each["total"]) * DUE[each["status"]] for each in invoices] == [
+        float(each["due_amount"]) for each in invoices
+    ]
+    assert {sandbox.stored("products")[0]["id"]} == {each["items"][0]["product_id"] for each in invoices}
 
 
 BAD = [
     ("/invoices", [], "body"),
-    ("/invoices", {"line_items": [LINE]}, "customer_id"),
-    ("/invoices", {**INVOICE, "line_items": []}, "line_items"),
-    ("/invoices", {**INVOICE, "line_items": ["Lamp"]}, "line_items"),
-    ("/invoices", {**INVOICE, "line_items": [{"unit_price": 10.5}]}, "unit_price"),
-    ("/invoices", {**INVOICE, "line_items": [{"unit_price": "1e3"}]}, "unit_price"),
-    ("/invoices", {**INVOICE, "line_items": [{**LINE, "quantity": -1}]}, "quantity"),
-    ("/invoices", {**INVOICE, "line_items": [{**LINE, "quantity": []}]}, "quantity"),
-    ("/invoices", {**INVOICE, "line_items": [{**LINE, "quantity": "many"}]}, "quantity"),
-    ("/invoices", {**INVOICE, "date": "01.02.2026"}, "date"),
+    ("/invoices", {"items": [ITEM]}, "customer_id"),
+    ("/invoices", {"customer_id": "cus_1", "line_items": [ITEM]}, "items"),
+    ("/invoices", {**INVOICE, "items": []}, "items"),
+    ("/invoices", {**INVOICE, "items": ["Lamp"]}, "items"),
+    ("/invoices", {**INVOICE, "items": [{"unit_price": 10.5}]}, "unit_price"),
+    ("/invoices", {**INVOICE, "items": [{"unit_price": "1e3"}]}, "unit_price"),
+    ("/invoices", {**INVOICE, "items": [{"product_id": "prd_1"}]}, "unit_price"),
+    ("/invoices", {**INVOICE, "items": [{**ITEM, "product_id": 1}]}, "product_id"),
+    ("/invoices", {**INVOICE, "items": [{**ITEM, "quantity": -1}]}, "quantity"),
+    ("/invoices", {**INVOICE, "items": [{**ITEM, "quantity": 1_000_001}]}, "quantity"),
+    ("/invoices", {**INVOICE, "items": [{**ITEM, "quantity": True}]}, "quantity"),
+    ("/invoices", {**INVOICE, "items": [{**ITEM, "quantity": "2"}]}, "quantity"),
+    ("/invoices", {**INVOICE, "items": [{**ITEM, "tax_rate": "18"}]}, "tax_rate"),
+    ("/invoices", {**INVOICE, "items": [{**ITEM, "tax_rate": 100.5}]}, "tax_rate"),
+    ("/invoices", {**INVOICE, "currency": 356}, "currency"),
+    ("/invoices", {**INVOICE, "invoice_date": "01.02.2026"}, "invoice_date"),
+    ("/invoices", {**INVOICE, "due_date": "2026-02-30"}, "due_date"),
     ("/customers", {"name": " "}, "name"),
     ("/products", {}, "name"),
     ("/payments", {"amount": 10}, "amount"),
@@ -262,8 +333,9 @@ async def test_what_comes_between_two_pages_shifts_nothing(ask: AskAs) -> None:
 SORTS = [
     ("total", ["9.00", "10.00", "100.00"]),
     ("-total", ["100.00", "10.00", "9.00"]),
-    ("date", ["100.00", "9.00", "10.00"]),
-    ("-date", ["10.00", "9.00", "100.00"]),
+    ("invoice_date", ["100.00", "9.00", "10.00"]),
+    ("-invoice_date", ["10.00", "9.00", "100.00"]),
+    ("due_date", ["9.00", "100.00", "10.00"]),
 ]
 
 
@@ -272,8 +344,9 @@ SORTS = [
 async def test_a_listing_is_sorted_by_a_field(ask: AskAs, sort: str, expected: list[str]) -> None:
     """Money by its worth, not as text; a minus sign turns the order around."""
     async with laabam() as sandbox:
-        for price, day in (("10", "2026-03-01"), ("9", "2026-02-01"), ("100", "2026-01-01")):
-            body = {"customer_id": "c", "date": day, "line_items": [{"unit_price": price}]}
+        for price, month, due in (("10", "03", "06"), ("9", "02", "04"), ("100", "01", "05")):
+            dates = {"invoice_date": f"2026-{month}-01", "due_date": f"2026-{due}-01"}
+            body = {"customer_id": "c", **dates, "items": [{"unit_price": price}]}
             await ask(sandbox, "POST", "/invoices", json=body)
         reply = await ask(sandbox, "GET", f"/invoices?sort={sort}")
 
@@ -282,16 +355,19 @@ async def test_a_listing_is_sorted_by_a_field(ask: AskAs, sort: str, expected: l
 
 FILTERS = [
     ("status=paid", lambda i: i["status"] == "paid"),
-    ("from=2026-03-01", lambda i: i["date"] >= "2026-03-01"),
-    ("to=2026-03-31", lambda i: i["date"] <= "2026-03-31"),
-    ("from=2026-02-01&to=2026-02-28&status=unpaid", lambda i: i["date"][5:7] == "02" and i["status"] == "unpaid"),
+    ("from=2026-03-01", lambda i: i["invoice_date"] >= "2026-03-01"),
+    ("to=2026-03-31", lambda i: i["invoice_date"] <= "2026-03-31"),
+    (
+        "from=2026-02-01&to=2026-02-28&status=unpaid",
+        lambda i: i["invoice_date"][5:7] == "02" and i["status"] == "unpaid",
+    ),
 ]
 
 
 @pytest.mark.parametrize(("query", "fits"), FILTERS)
 @pytest.mark.asyncio
 async def test_invoices_are_filtered(ask: AskAs, query: str, fits: Callable[[Any], bool]) -> None:
-    """By status, and by date with both ends."""
+    """By status, and by the date of the invoice with both ends."""
     async with laabam() as sandbox:
         sandbox.fill("invoices", 90)
         reply = await ask(sandbox, "GET", f"/invoices?limit=100&{query}")
@@ -306,7 +382,7 @@ async def test_both_ends_of_a_span_belong_to_it(ask: AskAs) -> None:
     """From a day to the same day is that day."""
     async with laabam() as sandbox:
         sandbox.fill("invoices", 1)
-        day = sandbox.stored("invoices")[0]["date"]
+        day = sandbox.stored("invoices")[0]["invoice_date"]
         reply = await ask(sandbox, "GET", f"/invoices?from={day}&to={day}")
 
     assert sandbox.stored("invoices") == reply.data
@@ -334,10 +410,10 @@ async def test_invoices_are_filtered_by_customer(ask: AskAs) -> None:
         ("from=yesterday", "from"),
         ("to=2026-13-01", "to"),
         ("sort=colour", "sort"),
-        ("sort=--date", "sort"),
+        ("sort=--invoice_date", "sort"),
         ("cursor=made-up", "cursor"),
         ("cursor={cursor}&status={status}", "cursor"),
-        ("cursor={cursor}&sort=date", "cursor"),
+        ("cursor={cursor}&sort=-invoice_date", "cursor"),
     ],
 )
 @pytest.mark.asyncio

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from leavo_async.sandbox.bodies import json_object
 from leavo_async.sandbox.laabam.refused import invalid
@@ -34,13 +34,10 @@ def money(given: Mapping[str, object], name: str) -> Decimal:
     return Decimal(value)
 
 
-def number(given: Mapping[str, object], name: str, default: str) -> Decimal:
-    """The number of this name, as a string or a JSON number; `Refused` (400)."""
+def number(given: Mapping[str, object], name: str, default: int, *, at_most: int) -> int | float:
+    """The number of this name; `Refused` (400) if it is no JSON number from 0 to `at_most`."""
     value = given.get(name, default)
-    try:
-        found = Decimal(str(value)) if isinstance(value, str | int | float) else Decimal("NaN")
-    except InvalidOperation:
-        found = Decimal("NaN")
-    if not (found.is_finite() and 0 <= found < 10**9):
-        raise invalid(name, "must be a number, not negative")
-    return found
+    # JSON's true is an int to Python, and its 1e999 is infinite.
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= at_most:
+        raise invalid(name, f"must be a number from 0 to {at_most}")
+    return value

@@ -40,10 +40,14 @@ _CODES: Mapping[int, str] = MappingProxyType(
 # The same for every fault of the credentials: none of them is told apart.
 _UNAUTHORIZED = "Invalid credentials"
 
+# "-invoice_date" is the documents' example of an order (https://doc.laabam.one/api/). They do not say which other
+# fields are taken, nor of which date from and to are.
 _LISTABLE: Mapping[str, Listable] = MappingProxyType(
     {
         "invoices": Listable(
-            frozenset({"created_at", "date", "total"}), filters=("status", "customer_id"), dated="date"
+            frozenset({"created_at", "invoice_date", "due_date", "total"}),
+            filters=("status", "customer_id"),
+            dated="invoice_date",
         ),
         "customers": Listable(frozenset({"created_at", "name"})),
         "products": Listable(frozenset({"created_at", "name"})),
@@ -193,13 +197,9 @@ def _paid(given: Mapping[str, object], company: Company) -> Json:
     return {"currency": "INR", **given, "amount": str(money(given, "amount"))}
 
 
-def _invoiced(given: Mapping[str, object], company: Company) -> Json:
-    return new_invoice(given, company.today)
-
-
 # What the documents say of customers, products and payments is their names alone.
 _NEW: Mapping[str, Callable[[Mapping[str, object], Company], Json]] = MappingProxyType(
-    {"invoices": _invoiced, "customers": _named, "products": _named, "payments": _paid}
+    {"invoices": new_invoice, "customers": _named, "products": _named, "payments": _paid}
 )
 
 
