@@ -443,7 +443,7 @@ async def test_a_thing_that_is_not_there_is_a_404(ask: AskAs) -> None:
 # --- messages -----------------------------------------------------------------------------------------------
 
 WHATSAPP = {"to": "919800000001", "type": "template", "template": {"name": "order", "language": "en", "variables": []}}
-TEXT = {"to": "919800000001", "type": "text", "message": "Hello"}
+TEXT = {"to": "919800000001", "type": "text", "text": "Hello"}
 SENT = [
     ("sms", SMS),
     ("sms", INDIAN),
@@ -473,12 +473,14 @@ NOT_SENT = [
     ("sms", {**INDIAN, "sender_id": ""}, "sender_id"),
     ("sms", {**INDIAN, "template_id": None}, "template_id"),
     ("sms", {**INDIAN, "pe_id": 1101}, "pe_id"),
+    ("sms", {**SMS, "to": INDIAN["to"]}, "sender_id"),
     ("whatsapp", {"to": "919800000001"}, "type"),
     ("whatsapp", {**WHATSAPP, "template": "order"}, "template"),
     ("whatsapp", {**WHATSAPP, "template": {"name": "order"}}, "language"),
     ("whatsapp", {**WHATSAPP, "template": {"language": "en"}}, "name"),
     ("whatsapp", {**WHATSAPP, "template": {"name": "order", "language": "en", "variables": "x"}}, "variables"),
-    ("whatsapp", {**TEXT, "message": ""}, "message"),
+    ("whatsapp", {**TEXT, "text": ""}, "text"),
+    ("whatsapp", {"to": TEXT["to"], "type": "text", "message": "Hello"}, "text"),
     ("email", {"to": "nobody"}, "to"),
     ("email", {}, "to"),
 ]
@@ -505,6 +507,13 @@ async def test_free_text_needs_an_open_service_window(ask: AskAs) -> None:
         opened = await send()
 
     assert (400, "outside_service_window", 202) == (closed.status, closed.error["code"], opened.status)
+
+
+@pytest.mark.parametrize("number", ["+919800000001", "91 98000 00001", "0091 9800000001", ""])
+def test_a_window_for_a_number_that_cannot_be_sent_to_is_refused(number: str) -> None:
+    """It would never open, and the message of the error does not tell whose it is."""
+    with pytest.raises(ValueError, match=r"digits with the country code and no plus$"):
+        laabam(service_windows=[TEXT["to"], number])
 
 
 @pytest.mark.asyncio
@@ -567,6 +576,32 @@ async def test_the_same_key_gives_the_first_answer_again_for_a_day(ask: AskAs, c
     assert (409, "idempotency_mismatch") == (other.status, other.error["code"])
     assert first.data["id"] != later.data["id"]
     assert 2 == len(sandbox.ledger.effects)
+
+
+@pytest.mark.parametrize("path", ["/invoices", "/customers", "/messaging/sandbox/sms"])
+@pytest.mark.parametrize(
+    "key", ["", "order-17", "1f2e3d4c5b6a7980123456789abcdef0", "{1f2e3d4c-5b6a-7980-1234-56789abcdef0}"]
+)
+@pytest.mark.asyncio
+async def test_a_key_that_is_no_uuid_is_a_400(ask: AskAs, path: str, key: str) -> None:
+    """Whatever is written, and nothing is done."""
+    body = {**INVOICE, **SMS, "name": "Asha"}
+    async with laabam() as sandbox:
+        reply = await ask(sandbox, "POST", path, json=body, headers={"Idempotency-Key": key})
+
+    assert (400, "Idempotency-Key must be a UUID") == (reply.status, reply.error["message"])
+    assert [] == sandbox.ledger.effects
+
+
+@pytest.mark.parametrize("key", ["1f2e3d4c-5b6a-7980-1234-56789abcdef0", "0B5B6A1E-6D0E-4C8E-8D2A-4A4A2F0F2C11"])
+@pytest.mark.asyncio
+async def test_any_uuid_is_a_key(ask: AskAs, key: str) -> None:
+    """The documents ask for no version; reading needs no key, and takes any."""
+    async with laabam() as sandbox:
+        written = await ask(sandbox, "POST", "/invoices", json=INVOICE, headers={"Idempotency-Key": key})
+        read = await ask(sandbox, "GET", "/invoices", headers={"Idempotency-Key": "order-17"})
+
+    assert (201, 200) == (written.status, read.status)
 
 
 def test_a_scope_for_a_key_that_is_not_there_is_refused() -> None:

@@ -1,5 +1,6 @@
 """Laabam's routes: which call does what, and which scope it needs."""
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from random import Random
@@ -13,8 +14,8 @@ from leavo_async.sandbox.laabam.company import KINDS, Company
 from leavo_async.sandbox.laabam.invoices import new_invoice
 from leavo_async.sandbox.laabam.listing import Listable, page
 from leavo_async.sandbox.laabam.made_up import make_up
-from leavo_async.sandbox.laabam.messaging import CHANNELS
-from leavo_async.sandbox.laabam.refused import no_scope, not_found
+from leavo_async.sandbox.laabam.messaging import CHANNELS, checked_windows
+from leavo_async.sandbox.laabam.refused import invalid, no_scope, not_found
 from leavo_async.sandbox.messages import Answer, Call, Change, Done, Json, Refusal, World
 from leavo_async.sandbox.refused import Refused
 from leavo_async.sandbox.routes import Routes, route
@@ -40,6 +41,9 @@ _CODES: Mapping[int, str] = MappingProxyType(
 # The same for every fault of the credentials: none of them is told apart.
 _UNAUTHORIZED = "Invalid credentials"
 
+# Any UUID, also one of no version: https://doc.laabam.one/docs/idempotency
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
 # "-invoice_date" is the documents' example of an order (https://doc.laabam.one/api/). They do not say which other
 # fields are taken, nor of which date from and to are.
 _LISTABLE: Mapping[str, Listable] = MappingProxyType(
@@ -61,7 +65,8 @@ class LaabamSettings(TypedDict, total=False):
 
     scopes: what a key may do, by its label; a key that is not named may do everything.
     names_scope: whether a 403 says which scope is missing, which no document shows.
-    service_windows: WhatsApp numbers that may be sent free text; the collection is read for each message.
+    service_windows: WhatsApp numbers that may be sent free text, as `to` has them: digits with the country code and no
+    plus; the collection is read for each message.
     delivery_lag: seconds until a message's status is no longer queued but delivered.
     """
 
@@ -101,8 +106,8 @@ class LaabamFace:
         for label in scopes:
             one_of("a key of scopes", label, world.keys)
         companies = {label: _company(label, number, world) for number, label in enumerate(world.keys, 1)}
-        lag = not_negative("delivery_lag", delivery_lag)
-        return cls(companies, scopes, names_scope, service_windows, lag, world.clock)
+        windows, lag = checked_windows(service_windows), not_negative("delivery_lag", delivery_lag)
+        return cls(companies, scopes, names_scope, windows, lag, world.clock)
 
     def credential(self, headers: Mapping[str, str], query: Mapping[str, str]) -> str | None:
         """Id and secret, joined by a colon; None if one is missing."""
@@ -129,6 +134,7 @@ class LaabamFace:
         try:
             step = route(_ROUTES, call)
             self._permit(call.key, step.scopes)
+            _check_idempotency_key(call)
             return step.do(self, self.companies[call.key], call)
         except Refused as refused:
             return Done(self.refuse(refused.refusal))
@@ -181,6 +187,12 @@ class LaabamFace:
 def _company(label: str, number: int, world: World) -> Company:
     slug = "sandbox" if number == 1 else f"sandbox-{number}"
     return Company(slug, Random(f"{world.seed} {label}"), world.wall)
+
+
+def _check_idempotency_key(call: Call) -> None:
+    key = call.headers.get("Idempotency-Key")
+    if key is not None and call.method == "POST" and not _UUID.fullmatch(key):
+        raise invalid("Idempotency-Key", "must be a UUID")
 
 
 def _own(company: Company, call: Call) -> None:

@@ -19,6 +19,7 @@ Check = Callable[[Mapping[str, object], Collection[str]], str]
 def sms(given: Mapping[str, object], windows: Collection[str]) -> str:
     """Whom the SMS is to; `Refused` (400). India wants its sender, template and principal entity registered (DLT)."""
     to = _phone(given)
+    # The documents require all three for India.
     required = ("message", "sender_id", "template_id", "pe_id") if to.startswith(_INDIA) else ("message",)
     for name in required:
         text(given, name)
@@ -28,12 +29,13 @@ def sms(given: Mapping[str, object], windows: Collection[str]) -> str:
 def whatsapp(given: Mapping[str, object], windows: Collection[str]) -> str:
     """Whom the message is to; `Refused` (400). Free text is for those whose service window is open.
 
-    The documents name no field for free text: `message` is taken, as of an SMS.
+    Its field is `text`, inferred from how the documents mark the word. The type that goes with it is not known: any
+    but "template" is taken.
     """
     to = _phone(given)
     if text(given, "type") == "template":
         _template(given.get("template"))
-    elif text(given, "message") and to not in windows:
+    elif text(given, "text") and to not in windows:
         raise outside_window()
     return to
 
@@ -44,6 +46,13 @@ def email(given: Mapping[str, object], windows: Collection[str]) -> str:
     if not _EMAIL.fullmatch(to):
         raise invalid("to", "must be an e-mail address")
     return to
+
+
+def checked_windows(windows: Collection[str]) -> Collection[str]:
+    """The same collection; ValueError if it has a number that no `to` could equal."""
+    if not all(_PHONE.fullmatch(number) for number in windows):
+        raise ValueError("service_windows must hold numbers as `to` has them: digits with the country code and no plus")
+    return windows
 
 
 CHANNELS: Mapping[str, Check] = MappingProxyType({"sms": sms, "whatsapp": whatsapp, "email": email})
