@@ -8,6 +8,7 @@ import functools
 import inspect
 import re
 import runpy
+import wave
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
@@ -67,8 +68,14 @@ def document(monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox) -> None:
 
 
 @pytest_asyncio.fixture
-async def as_documented(monkeypatch: pytest.MonkeyPatch, leavo_sandbox: Sandbox) -> AsyncGenerator[Sandbox, None]:
-    """The clients of the docs talk to sandboxes, in which there is something; Leavo's is given."""
+async def as_documented(
+    monkeypatch: pytest.MonkeyPatch, leavo_sandbox: Sandbox, tmp_path: Path
+) -> AsyncGenerator[Sandbox, None]:
+    """The clients of the docs talk to sandboxes with something in them, and find a recording; Leavo's is given."""
+    monkeypatch.chdir(tmp_path)
+    with wave.open("speech.wav", "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        file.writeframes(bytes(range(256)) * 750)
     leavo_sandbox.seed_leads(120)
     laabam = Sandbox(api="laabam", service_windows=["919800000000"])
     others = [laabam, Sandbox(api="agentos"), Sandbox(api="language_confidence")]
