@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import random
 import socket
 import ssl
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import trustme
 
 from leavo_async import APIError, LeavoClient, LeavoError, RetryPolicy
 
-from ..faults.wire import Line, Received, Step
+from ..faults.wire import Line, Received, Step, http
 
 KEY = "lv_live_CANARY7f3a9b"
 ONCE = RetryPolicy(max_attempts=1)
@@ -46,6 +48,48 @@ def trusting(authority: trustme.CA) -> ssl.SSLContext:
     context = ssl.create_default_context()
     authority.configure_trust(context)
     return context
+
+
+# Two tenants: Wire(Tagging(...).step)
+
+
+class Tagging:
+    """A server that names whose key has asked, and for what; at times it says something of the other one, unasked."""
+
+    def __init__(self, secrets: Mapping[str, str]) -> None:
+        """secrets: what the header fields of each of two tenants hold."""
+        self.step = Step((self._answer,))
+        self._secrets = secrets
+        self._chance = random.Random(1)
+        self._last: dict[asyncio.StreamWriter, tuple[str, str]] = {}
+
+    async def _answer(self, line: Line, request: Received) -> None:
+        tenant = self.asked_by(request)
+        self._last[line.writer] = self._other(tenant), request.path
+        stray = _said(self._other(tenant), request.path) if self._chance.random() < 0.005 else b""
+        await line.do(_said(tenant, request.path) + stray, request)
+
+    def asked_by(self, request: Received) -> str:
+        """Whose secret it carries: one, and no other."""
+        fields = " ".join(request.headers.values())
+        (tenant,) = [tenant for tenant, secret in self._secrets.items() if secret in fields]
+        return tenant
+
+    def stray(self) -> None:
+        """Say something unasked on every connection; it is in the client's sockets when this returns."""
+        for writer, (tenant, path) in self._last.items():
+            if not writer.is_closing():
+                writer.write(_said(tenant, path))
+        self._last.clear()
+
+    def _other(self, tenant: str) -> str:
+        (other,) = self._secrets.keys() - {tenant}
+        return other
+
+
+def _said(tenant: str, path: str) -> bytes:
+    body = json.dumps({"tenant": tenant, "path": path}).encode()
+    return http(200, body, set_cookie=f"tenant={tenant}; Path=/")
 
 
 # A proxy: Wire(tunnel())
