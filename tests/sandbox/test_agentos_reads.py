@@ -125,6 +125,27 @@ async def test_a_single_record_is_a_bare_object(agentos: Any, path: str, kind: s
     assert (200, record, 404) == (found.status, found.json, astray.status)
 
 
+@pytest.mark.parametrize("base", ["lettings/lettingsproperty", "sales/salesinstructions"])
+@pytest.mark.asyncio
+async def test_types_of_portal_media_are_a_bare_list(agentos: Any, base: str) -> None:
+    """All at once: their path has no place for a page."""
+    async with Sandbox(api="agentos") as sandbox:
+        found = await agentos(sandbox, "GET", f"propertymanagement/{base}/portalmedia/types")
+
+    assert found.json
+    assert sandbox.stored("portal media types") == found.json
+
+
+@pytest.mark.asyncio
+async def test_a_single_lead_source_comes_before_its_name(agentos: Any) -> None:
+    """Its OID stands in the middle of the path."""
+    async with Sandbox(api="agentos") as sandbox:
+        source = sandbox.stored("lead sources")[1]
+        found = await agentos(sandbox, "GET", f"propertymanagement/leads/{source['OID']}/sourceTypes")
+
+    assert source == found.json
+
+
 @pytest.mark.parametrize("page", ["0/1001", "0/0", "-1/5", "x/5", "0/x", "0/1.5", "%D9%A1/5", "0/" + "9" * 5000])
 @pytest.mark.asyncio
 async def test_a_page_that_cannot_be_is_refused(agentos: Any, page: str) -> None:

@@ -34,13 +34,8 @@ CREATIONS = [
     ("maintenance/invoice/submit", "", "invoices"),
     ("maintenance/jobs/{}/attachdocument", "jobs", "documents"),
     ("propertymanagement/leads/create", "", "leads"),
-    ("propertymanagement/lettings/lettingsproperty/{}/photos", "lettings", "photos"),
-    ("propertymanagement/lettings/lettingsproperty/{}/floorplans", "lettings", "floorplans"),
     ("propertymanagement/lettings/lettingsproperty/{}/portalmedia", "lettings", "portal media"),
-    ("propertymanagement/sales/salesinstructions/{}/photos", "sales", "photos"),
-    ("propertymanagement/sales/salesinstructions/{}/floorplans", "sales", "floorplans"),
     ("propertymanagement/sales/salesinstructions/{}/portalmedia", "sales", "portal media"),
-    ("referencing/applications/{}/customfields", "applications", "custom fields"),
 ]
 
 
@@ -48,7 +43,7 @@ CREATIONS = [
 @pytest.mark.asyncio
 async def test_a_new_thing_is_told_by_its_oid_alone(agentos: Any, path: str, of: str, kind: str) -> None:
     """A JSON string, and one thing more; an empty body, and a place that is not there, make nothing."""
-    async with filled("jobs", "lettings", "sales", "applications") as sandbox:
+    async with filled("jobs", "lettings", "sales") as sandbox:
         there = path.format(first(sandbox, of)) if of else path
         before = len(sandbox.stored(kind))
         reply = await agentos(sandbox, "POST", there, json={"Note": "x", "OID": "mine", "ETag": "mine"})
@@ -122,43 +117,63 @@ async def test_a_job_keeps_what_a_change_does_not_name(agentos: Any) -> None:
     assert {**old, "Note": "x", "ETag": new["ETag"]} == new
 
 
+# --- pictures -----------------------------------------------------------------------------------------------
+
+PROPERTIES = [("lettings/lettingsproperty", "lettings"), ("sales/salesinstructions", "sales")]
+PICTURES = [
+    ("PATCH", "addphoto", "photos", "photos/type"),
+    ("PATCH", "addfloorplan", "floorplans", ""),
+    ("POST", "portalmedia", "portal media", "portalmedia"),
+]
+
+
+@pytest.mark.parametrize(("method", "adding", "kind", "listing"), PICTURES)
+@pytest.mark.parametrize(("base", "of"), PROPERTIES)
 @pytest.mark.asyncio
-async def test_custom_fields_are_read_where_they_were_put(agentos: Any) -> None:
-    """Those of one application, in the shape of a page."""
-    async with filled("applications") as sandbox:
-        one, two = (f"referencing/applications/{it['OID']}/customfields" for it in sandbox.stored("applications"))
-        oid = (await agentos(sandbox, "POST", one, json={"Name": "Pets", "Value": "a cat"})).json
-        found, nothing = [(await agentos(sandbox, "GET", path)).json for path in (one, two)]
-
-    assert (1, oid, "a cat") == (found["Count"], found["Data"][0]["OID"], found["Data"][0]["Value"])
-    assert {"Count": 0, "Data": []} == nothing
-
-
-@pytest.mark.parametrize(
-    ("base", "of"), [("lettings/lettingsproperty", "lettings"), ("sales/salesinstructions", "sales")]
-)
-@pytest.mark.asyncio
-async def test_a_picture_belongs_to_its_property(agentos: Any, base: str, of: str) -> None:
-    """It is changed and removed there, and nowhere else."""
+async def test_a_picture_is_listed_at_its_property(
+    agentos: Any, base: str, of: str, method: str, adding: str, kind: str, listing: str
+) -> None:
+    """Told by its OID alone; an empty body, and a property that is not there, make nothing."""
     async with filled(of) as sandbox:
-        own, other = (f"propertymanagement/{base}/{record['OID']}/photos" for record in sandbox.stored(of))
-        oid = (await agentos(sandbox, "POST", own, data=b"\x89PNG")).json
-        asked = [("PATCH", other), ("DELETE", other), ("PATCH", own), ("DELETE", own), ("DELETE", own)]
+        own, other = (f"propertymanagement/{base}/{record['OID']}" for record in sandbox.stored(of))
+        reply = await agentos(sandbox, method, f"{own}/{adding}", data=b"\x89PNG")
+        refused = [
+            (await agentos(sandbox, method, f"{own}/{adding}", data=b"")).status,
+            (await agentos(sandbox, method, f"propertymanagement/{base}/{NOBODY}/{adding}", data=b"x")).status,
+        ]
+        pages = [(await agentos(sandbox, "GET", f"{it}/{listing}/0/10")).json for it in (own, other) if listing]
+
+    made = sandbox.stored(kind)
+    assert (201, [reply.json], [400, 404]) == (reply.status, [record["OID"] for record in made], refused)
+    assert [("created", reply.json)] == effects(sandbox)
+    assert pages in ([], [{"Count": 1, "Data": made}, {"Count": 0, "Data": []}])
+
+
+@pytest.mark.parametrize(("adding", "removing"), [("addphoto", "deletephoto"), ("addfloorplan", "deletefloorplan")])
+@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.asyncio
+async def test_a_picture_is_removed_by_its_own_oid(agentos: Any, number: int, adding: str, removing: str) -> None:
+    """Once, and not among properties of the other kind."""
+    async with filled("lettings", "sales") as sandbox:
+        (base, of), (astray, _) = PROPERTIES[number], PROPERTIES[1 - number]
+        path = f"propertymanagement/{base}/{first(sandbox, of)}/{adding}"
+        oid = (await agentos(sandbox, "PATCH", path, data=b"\x89PNG")).json
         statuses = [
-            (await agentos(sandbox, method, f"{path}/{oid}", json={"Name": "x"})).status for method, path in asked
+            (await agentos(sandbox, "DELETE", f"propertymanagement/{where}/{oid}/{removing}")).status
+            for where in (astray, base, base)
         ]
 
-    assert [404, 404, 200, 204, 404] == statuses
-    assert ([], ["created", "updated", "deleted"]) == (sandbox.stored("photos"), [kind for kind, _ in effects(sandbox)])
+    assert [404, 204, 404] == statuses
+    assert [("created", oid), ("deleted", oid)] == effects(sandbox)
 
 
 @pytest.mark.asyncio
 async def test_a_picture_of_a_sale_is_advertised(agentos: Any) -> None:
     """What one tier has put there, another one lists."""
     async with filled("sales") as sandbox:
-        sale = f"sales/salesinstructions/{first(sandbox, 'sales')}/photos"
-        oid = (await agentos(sandbox, "POST", f"propertymanagement/{sale}", data=b"\x89PNG")).json
-        found = (await agentos(sandbox, "GET", f"advertising/{sale}/0/10")).json
+        sale = f"sales/salesinstructions/{first(sandbox, 'sales')}"
+        oid = (await agentos(sandbox, "PATCH", f"propertymanagement/{sale}/addphoto", data=b"\x89PNG")).json
+        found = (await agentos(sandbox, "GET", f"advertising/{sale}/photos/0/10")).json
 
     assert [oid] == [photo["OID"] for photo in found["Data"]]
 

@@ -1,4 +1,4 @@
-"""Tier `advertising`: the company, its branches, and what it lets and sells."""
+"""Tier `advertising`: what the company lets and sells."""
 
 from leavo_async.sandbox.agentos.agency import Kind
 from leavo_async.sandbox.agentos.endpoints import Asked, Endpoint, Endpoints, every, listing, shown
@@ -6,11 +6,6 @@ from leavo_async.sandbox.agentos.given import flag
 from leavo_async.sandbox.messages import Done, Json
 
 PARTS: tuple[Kind, ...] = ("features", "floorplans", "photos", "rooms")
-
-
-def company(asked: Asked) -> Done:
-    """GET company/company: the agency itself, which serves as a test of the connection."""
-    return shown(asked.agency.all("companies")[0])
 
 
 def sales(asked: Asked) -> Done:
@@ -49,8 +44,6 @@ def _linked(asked: Asked, record: Json) -> Json:
 
 
 ENDPOINTS: Endpoints = {
-    "company/company": {"GET": company},
-    "company/branches/{offset}/{count}": {"GET": every("branches")},
     "lettings/advertised/{offset}/{count}": {"GET": every("lettings")},
     "sales/advertised/{offset}/{count}": {"GET": sales},
     "sales/salesinstructions/{OID}": {"GET": sale},

@@ -31,6 +31,7 @@ Kind = Literal[
     "lettings applicants",
     "photos",
     "portal media",
+    "portal media types",
     "rooms",
     "sales",
     "sales applicants",
@@ -70,6 +71,10 @@ class Agency:
     def has(self, kind: Kind, oid: str) -> bool:
         """Whether there is a record of this kind with this OID."""
         return oid in self._kinds.get(kind, {})
+
+    def knows(self, oid: str) -> bool:
+        """Whether there is a record with this OID, of whatever kind."""
+        return any(oid in records for records in self._kinds.values())
 
     def all(self, kind: Kind) -> list[Json]:
         """All records of this kind."""

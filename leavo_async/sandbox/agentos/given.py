@@ -12,15 +12,24 @@ Fields = Mapping[str, Any]
 
 def fields(body: bytes) -> Fields:
     """The body as an object with something in it; `Refused` (400) if it is anything else."""
-    return _object(_json(body))
+    return _object(parsed(body))
 
 
 def list_of_fields(body: bytes) -> list[Fields]:
     """The body as a list of such objects; `Refused` (400) if it is anything else."""
-    value = _json(body)
+    value = parsed(body)
     if not isinstance(value, list) or not value:
         raise invalid("The body", "must be a JSON list with something in it")
     return [_object(item) for item in cast("list[object]", value)]
+
+
+def parsed(body: bytes) -> object:
+    """The body as any JSON; `Refused` (400) if it is none."""
+    try:
+        return json_value(body)
+    except ValueError:
+        pass
+    raise invalid("The body", "must be JSON")
 
 
 def something(body: bytes) -> int:
@@ -69,11 +78,3 @@ def _object(value: object) -> Fields:
     if not isinstance(value, dict) or not value:
         raise invalid("The body", "must be a JSON object with something in it")
     return cast("Fields", value)
-
-
-def _json(body: bytes) -> object:
-    try:
-        return json_value(body)
-    except ValueError:
-        pass
-    raise invalid("The body", "must be JSON")

@@ -21,6 +21,7 @@ _BORN_WITH: Mapping[Kind, tuple[str, ...]] = {
     "branches": ("North", "South"),
     "appointment types": ("Viewing", "Valuation", "Inventory"),
     "job statuses": ("Reported", "Under way", "Done"),
+    "portal media types": ("Virtual tour", "Brochure"),
     "lead sources": ("Web site", "Portal", "Walk-in"),
 }
 
@@ -95,6 +96,11 @@ def _appointment(origin: _Origin) -> _Fields:
     return {**times, "BranchID": origin.turn("branches"), "AppointmentTypeID": origin.turn("appointment types")}
 
 
+def _custom_field(origin: _Origin) -> _Fields:
+    """The names are the vendor's; Values has what was set for each object, by its OID."""
+    return {"TabName": "Details", "GroupName": "More", "FieldName": f"Number {origin.number}", "Values": {}}
+
+
 def _application(origin: _Origin) -> _Fields:
     return {**_person(origin), "BranchID": origin.turn("branches")}
 
@@ -104,6 +110,7 @@ _MAKERS: Mapping[Kind, Callable[[_Origin], _Fields]] = {
     "applications": _application,
     "appointments": _appointment,
     "contractors": _at_branch,
+    "custom fields": _custom_field,
     "features": _part,
     "floorplans": _part,
     "guests": _person,

@@ -1,7 +1,7 @@
 """Tier `propertymanagement`: leads, and the pictures of properties.
 
-The paths of pictures are documented only as far as the property; what comes after it is made up: `/photos` to add
-one, `/photos/{OID}` to change and remove it, and the same for `floorplans` and `portalmedia`.
+Paths and methods are those of https://hub.agentos.com/v4-property-management-api for properties to let. The part that
+could be read ends before the photos and floor plans of sales: theirs are taken to be alike. Bodies are unknown.
 """
 
 from collections.abc import Mapping
@@ -11,18 +11,34 @@ from leavo_async.sandbox.agentos.endpoints import (
     Asked,
     Endpoint,
     Endpoints,
-    changed,
     created,
     creating,
     every,
+    listing,
     removed,
+    shown,
+    single,
 )
-from leavo_async.sandbox.agentos.given import fields, something
+from leavo_async.sandbox.agentos.given import something
 from leavo_async.sandbox.agentos.refused import not_found
 from leavo_async.sandbox.messages import Done
 
 _PROPERTIES: Mapping[str, Kind] = {"lettings/lettingsproperty": "lettings", "sales/salesinstructions": "sales"}
-_MEDIA: Mapping[str, Kind] = {"photos": "photos", "floorplans": "floorplans", "portalmedia": "portal media"}
+
+
+def types(asked: Asked) -> Done:
+    """GET portalmedia/types: all at once, as its path names no page; that they come as a bare list is a guess."""
+    return shown(asked.agency.all("portal media types"))
+
+
+def _listing(of: Kind, kind: Kind) -> Endpoint:
+    """Lists what a property has. How a type of photo is named in the call is unknown, so there are those of all."""
+
+    def endpoint(asked: Asked) -> Done:
+        owner = asked.agency.get(of, asked.path["propertyID"])
+        return listing(asked, asked.agency.where(kind, "PropertyOID", owner["OID"]))
+
+    return endpoint
 
 
 def _adding(of: Kind, kind: Kind) -> Endpoint:
@@ -33,36 +49,35 @@ def _adding(of: Kind, kind: Kind) -> Endpoint:
     return endpoint
 
 
-def _changing(of: Kind, kind: Kind) -> Endpoint:
-    return lambda asked: changed(asked, kind, _its_own(asked, of, kind), fields(asked.call.body))
-
-
 def _removing(of: Kind, kind: Kind) -> Endpoint:
-    return lambda asked: removed(asked, kind, _its_own(asked, of, kind))
+    """Removes by its own OID what belongs to any property of this kind."""
+
+    def endpoint(asked: Asked) -> Done:
+        medium = asked.agency.get(kind, asked.path["OID"])
+        if not asked.agency.has(of, medium["PropertyOID"]):
+            raise not_found(kind)
+        return removed(asked, kind, medium["OID"])
+
+    return endpoint
 
 
-def _its_own(asked: Asked, of: Kind, kind: Kind) -> str:
-    """The OID in the path, if what has it belongs to the property in the path."""
-    owner, medium = asked.agency.get(of, asked.path["propertyID"]), asked.agency.get(kind, asked.path["OID"])
-    if medium["PropertyOID"] != owner["OID"]:
-        raise not_found(kind)
-    return asked.path["OID"]
-
-
-def _media(base: str, of: Kind, name: str, kind: Kind) -> Endpoints:
+def _media(base: str, of: Kind) -> Endpoints:
+    its_own = f"{base}/{{propertyID}}"
     return {
-        f"{base}/{{propertyID}}/{name}": {"POST": _adding(of, kind)},
-        f"{base}/{{propertyID}}/{name}/{{OID}}": {"PATCH": _changing(of, kind), "DELETE": _removing(of, kind)},
+        f"{base}/portalmedia/types": {"GET": types},
+        f"{its_own}/portalmedia": {"POST": _adding(of, "portal media")},
+        f"{its_own}/portalmedia/{{offset}}/{{count}}": {"GET": _listing(of, "portal media")},
+        f"{its_own}/addphoto": {"PATCH": _adding(of, "photos")},
+        f"{its_own}/photos/type/{{offset}}/{{count}}": {"GET": _listing(of, "photos")},
+        f"{base}/{{OID}}/deletephoto": {"DELETE": _removing(of, "photos")},
+        f"{its_own}/addfloorplan": {"PATCH": _adding(of, "floorplans")},
+        f"{base}/{{OID}}/deletefloorplan": {"DELETE": _removing(of, "floorplans")},
     }
 
 
 ENDPOINTS: Endpoints = {
     "leads/create": {"POST": creating("leads")},
     "leads/sourceTypes/{offset}/{count}": {"GET": every("lead sources")},
-    **{
-        route: methods
-        for base, of in _PROPERTIES.items()
-        for name, kind in _MEDIA.items()
-        for route, methods in _media(base, of, name, kind).items()
-    },
+    "leads/{leadSourceID}/sourceTypes": {"GET": single("lead sources", "leadSourceID")},
+    **{route: methods for base, of in _PROPERTIES.items() for route, methods in _media(base, of).items()},
 }

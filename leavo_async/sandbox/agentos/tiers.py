@@ -7,6 +7,7 @@ from leavo_async.sandbox.agentos import (
     advertising,
     applications,
     appointments,
+    company,
     contacts,
     legacy,
     maintenance,
@@ -35,13 +36,13 @@ def _is_name(part: str) -> bool:
 
 TIERS: Mapping[tuple[str, str], Routes[_Found]] = MappingProxyType(
     {
-        ("v4", "advertising"): _routes(advertising.ENDPOINTS),
-        ("v4", "appointments"): _routes(appointments.ENDPOINTS),
-        ("v4", "maintenance"): _routes(maintenance.ENDPOINTS),
-        ("v4", "propertymanagement"): _routes(propertymanagement.ENDPOINTS),
-        ("v4", "contacts"): _routes(contacts.ENDPOINTS),
-        ("v4", "referencing"): _routes(referencing.ENDPOINTS),
-        ("v4", "applications"): _routes(applications.ENDPOINTS),
+        ("v4", "advertising"): _routes({**company.ENDPOINTS, **advertising.ENDPOINTS}),
+        ("v4", "appointments"): _routes({**company.ENDPOINTS, **appointments.ENDPOINTS}),
+        ("v4", "maintenance"): _routes({**company.ENDPOINTS, **maintenance.ENDPOINTS}),
+        ("v4", "propertymanagement"): _routes({**company.ENDPOINTS, **propertymanagement.ENDPOINTS}),
+        ("v4", "contacts"): _routes({**company.ENDPOINTS, **contacts.ENDPOINTS}),
+        ("v4", "referencing"): _routes({**company.ENDPOINTS, **referencing.ENDPOINTS}),
+        ("v4", "applications"): _routes({**company.ENDPOINTS, **applications.ENDPOINTS}),
         ("v3", "diary"): _routes(legacy.ENDPOINTS),
     }
 )
