@@ -1,6 +1,5 @@
-"""agentOS at the door: keys, tiers, agencies, errors, limits, V3."""
+"""agentOS at the door: keys, tiers, agencies, errors, limits."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,13 +8,6 @@ from leavo_async.sandbox import Fault, Sandbox, SlidingLog
 
 COMPANY = "/v4/advertising/sandbox/company/company"
 NOBODY = "00000000-0000-4000-8000-000000000000"
-
-
-class Wall:
-    """1 January 2026, noon, UTC."""
-
-    def __call__(self) -> float:
-        return datetime(2026, 1, 1, 12, tzinfo=UTC).timestamp()
 
 
 SHOWN = [({"api_key": "k"}, ""), ({"API_KEY": "k"}, ""), ({}, "?api_key=k"), ({"ApiKey": "k"}, "")]
@@ -138,48 +130,6 @@ def test_every_kind_can_be_filled() -> None:
 
         assert before + 3 == len(sandbox.stored(kind))
         assert all({"OID", "ETag"} <= record.keys() for record in sandbox.stored(kind))
-
-
-# --- V3 -----------------------------------------------------------------------------------------------------
-
-
-async def diary(ask: Any, sandbox: Sandbox, query: str) -> Any:
-    branch = sandbox.stored("branches")[0]["OID"]
-    headers = {"ApiKey": sandbox.key}
-    return await ask(sandbox, "GET", f"/v3/diary/sandbox/diary/appointments/{branch}{query}", key=None, headers=headers)
-
-
-@pytest.mark.asyncio
-async def test_v3_pages_by_query(ask: Any) -> None:
-    """The same body, and everything from the beginning if nothing is asked."""
-    async with Sandbox(api="agentos", wall=Wall()) as sandbox:
-        sandbox.fill("appointments", 10)
-        every, part = [(await diary(ask, sandbox, query)).json for query in ("", "?offset=1&count=2")]
-
-    assert (5, 5) == (every["Count"], len(every["Data"]))
-    assert {"Count": 5, "Data": every["Data"][1:3]} == part
-
-
-@pytest.mark.asyncio
-async def test_v3_does_not_look_back_further_than_30_days(agentos: Any, ask: Any) -> None:
-    """What is older is not in its listing, though V4 has it."""
-    async with Sandbox(api="agentos", wall=Wall()) as sandbox:
-        branch = sandbox.stored("branches")[0]["OID"]
-        for start in ("2025-12-01T23:00:00", "2025-12-02T08:00:00"):
-            await agentos(sandbox, "POST", "appointments/diary", json={"BranchID": branch, "StartDate": start})
-        old = (await diary(ask, sandbox, "")).json
-        new = (await agentos(sandbox, "GET", f"appointments/diary/appointments/{branch}/0/10")).json
-
-    assert ["2025-12-02T08:00:00"] == [it["StartDate"] for it in old["Data"]]
-    assert 2 == new["Count"]
-
-
-@pytest.mark.parametrize("query", ["?count=1001", "?count=0", "?offset=-1", "?offset=x"])
-@pytest.mark.asyncio
-async def test_v3_refuses_a_page_that_cannot_be(ask: Any, query: str) -> None:
-    """400, as in V4."""
-    async with Sandbox(api="agentos") as sandbox:
-        assert 400 == (await diary(ask, sandbox, query)).status
 
 
 @pytest.mark.asyncio

@@ -14,18 +14,23 @@ from leavo_async.sandbox.messages import Done, Json
 
 
 def allocations(asked: Asked) -> Done:
-    """GET diary/appointmenttypes/allocations: free times of the day asked for and the seven after it.
+    """GET diary/appointmenttypes/allocations: free times of the day asked for and the seven after it."""
+    return listing(asked, free_times(asked, "appointmentTypeID"))
+
+
+def free_times(asked: Asked, name: str) -> list[Json]:
+    """Those of the type under this name in the query.
 
     There is one a day, at ten, and it stays free: what takes a time away is not documented.
     """
-    wanted = asked.call.query.get("appointmentTypeID")
+    wanted = asked.call.query.get(name)
     first = day(asked.call.query, "preferredDate")
     if not wanted or first is None:
-        raise missing("preferredDate" if wanted else "appointmentTypeID")
+        raise missing("preferredDate" if wanted else name)
     kind = asked.agency.get("appointment types", wanted)
     # Ordinals, because the calendar may end before the eight days do.
     days = range(first.toordinal(), min(first.toordinal() + 7, date.max.toordinal()) + 1)
-    return listing(asked, [_free(kind["OID"], date.fromordinal(n)) for n in days])
+    return [_free(kind["OID"], date.fromordinal(n)) for n in days]
 
 
 def guests(asked: Asked) -> Done:
@@ -33,8 +38,13 @@ def guests(asked: Asked) -> Done:
 
     The names of its parameters are unknown: those of the fields are taken, whatever the case of their letters.
     """
+    return listing(asked, matching_guests(asked))
+
+
+def matching_guests(asked: Asked) -> list[Json]:
+    """Guests that have what the query says in the fields of these names."""
     query = {name.lower(): value.casefold() for name, value in asked.call.query.items()}
-    return listing(asked, [guest for guest in asked.agency.all("guests") if _matches(guest, query)])
+    return [guest for guest in asked.agency.all("guests") if _matches(guest, query)]
 
 
 def book(asked: Asked) -> Done:
@@ -42,20 +52,30 @@ def book(asked: Asked) -> Done:
 
     Its branch is the one in the body, or else that of the first property. No field of the body is known to be required.
     """
-    kind: Kind = "lettings" if flag(asked.call.query, "lettings", default=True) else "sales"
-    properties = [asked.agency.get(kind, oid) for oid in asked.call.query.getall("propertyID", [])]
-    branch = {"BranchID": properties[0]["BranchID"]} if properties else {}
-    at = {"PropertyID": [found["OID"] for found in properties]}
+    found = properties(asked, "propertyID")
+    branch = {"BranchID": found[0]["BranchID"]} if found else {}
+    at = {"PropertyID": [it["OID"] for it in found]}
     return created(asked, "appointments", {**branch, **fields(asked.call.body), **at})
+
+
+def properties(asked: Asked, name: str) -> list[Json]:
+    """Those under this name in the query, to let unless `lettings` is false; `Refused` (404) if one is not there."""
+    kind: Kind = "lettings" if flag(asked.call.query, "lettings", default=True) else "sales"
+    return [asked.agency.get(kind, oid) for oid in asked.call.query.getall(name, [])]
 
 
 def appointments(asked: Asked) -> Done:
     """GET diary/appointments/{branchID}: from one day to another, both included, and of certain types."""
     branch = asked.agency.get("branches", asked.path["branchID"])
-    found = asked.agency.where("appointments", "BranchID", branch["OID"])
+    return listing(asked, between(asked, branch["OID"]))
+
+
+def between(asked: Asked, branch: str) -> list[Json]:
+    """Those of the branch with this OID that the days and types of the query allow."""
+    found = asked.agency.where("appointments", "BranchID", branch)
     types = asked.call.query.getall("appointmentTypesToSearch", [])
     start, end = day(asked.call.query, "startDate"), day(asked.call.query, "endDate")
-    return listing(asked, [it for it in found if is_between(it, start, end) and _is_of(it, types)])
+    return [it for it in found if _is_between(it, start, end) and _is_of(it, types)]
 
 
 def change(asked: Asked) -> Done:
@@ -65,7 +85,7 @@ def change(asked: Asked) -> Done:
     return changed(asked, "appointments", given["OID"], given)
 
 
-def is_between(appointment: Json, start: date | None, end: date | None) -> bool:
+def _is_between(appointment: Json, start: date | None, end: date | None) -> bool:
     """Whether it begins on one of these days; one without a day does only if any day will do."""
     begins = day_in(appointment.get("StartDate"))
     if begins is None:

@@ -70,10 +70,10 @@ def shown(value: object) -> Done:
     return Done(json_answer(200, value))
 
 
-def created(asked: Asked, kind: Kind, given: Fields) -> Done:
+def created(asked: Asked, kind: Kind, given: Fields, *, status: int = 201) -> Done:
     """The OID of a new record with these fields."""
     oid = asked.agency.add(kind, given)["OID"]
-    return Done(json_answer(201, oid), Change("created", oid))
+    return Done(json_answer(status, oid), Change("created", oid))
 
 
 def changed(asked: Asked, kind: Kind, oid: str, given: Fields) -> Done:

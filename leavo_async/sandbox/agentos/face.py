@@ -52,6 +52,7 @@ class AgentOSFace:
 
     def credential(self, headers: Mapping[str, str], query: Mapping[str, str]) -> str | None:
         """The key from the header `api_key`, the query `api_key`, or V3's header `ApiKey`; None if there is none."""
+        # The specs of V3 (see legacy.py) declare ApiKey; nothing says that V3 refuses the others, or V4 this one.
         return headers.get("api_key") or query.get("api_key") or headers.get("ApiKey")
 
     def groups(self, method: str, segments: tuple[str, ...]) -> tuple[str, ...]:

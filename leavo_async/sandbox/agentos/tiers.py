@@ -43,12 +43,13 @@ TIERS: Mapping[tuple[str, str], Routes[_Found]] = MappingProxyType(
         ("v4", "contacts"): _routes({**company.ENDPOINTS, **contacts.ENDPOINTS}),
         ("v4", "referencing"): _routes({**company.ENDPOINTS, **referencing.ENDPOINTS}),
         ("v4", "applications"): _routes({**company.ENDPOINTS, **applications.ENDPOINTS}),
-        ("v3", "diary"): _routes(legacy.ENDPOINTS),
+        ("v3", "diary"): _routes(legacy.DIARY),
+        ("v3", "maintenance"): _routes(legacy.MAINTENANCE),
     }
 )
 """Version and tier → routes after the short name."""
 
-TIER_NAMES = tuple(tier for _, tier in TIERS)
+TIER_NAMES = tuple(dict.fromkeys(tier for _, tier in TIERS))
 
 
 def endpoint(routes: Routes[_Found], call: Call) -> tuple[Endpoint, Mapping[str, str]]:
