@@ -37,6 +37,7 @@ from leavo_async.errors import (
 
 T = TypeVar("T")
 _BULK = PRIORITIES.index("bulk")
+_OF_A_WRITE = ("Content-Type", "Idempotency-Key")
 
 
 class TryAgain(Exception):
@@ -101,7 +102,10 @@ async def _confirmed(call: Call[T], lookup: Lookup, unknown: OutcomeUnknownError
 async def _found(call: Call[T], lookup: Lookup) -> list[Any]:
     """What the look-up shows of the thing. It is a call of its own, under the guard of the first."""
     engine = call.engine
-    request = encode(engine.rules, "GET", lookup.path, params=lookup.params, new_key=str)
+    # With the fields that the write had: they may say whose thing it is, and another moment may have others.
+    rules = replace(engine.rules, headers=None)
+    headers = {name: text for name, text in call.request.headers.items() if name not in _OF_A_WRITE}
+    request = encode(rules, "GET", lookup.path, params=lookup.params, headers=headers, new_key=str)
     decoded = partial(decode_page, engine.profile, paging=engine.profile.paging)
     look = Call(engine, request, call.policy, decoded, call.timeout, None, rank=call.permit.rank)
     page = await send(look)

@@ -21,8 +21,11 @@ from leavo_async import (
     LeavoError,
     Offset,
     QueryKey,
+    ReadError,
+    Repeat,
     Request,
     RetryPolicy,
+    Route,
     Session,
 )
 from leavo_async._io.registry import GATES
@@ -204,3 +207,29 @@ async def test_listings_of_other_path_params_are_other_listings() -> None:
 
     with pytest.raises(ConfigError, match="resume"):
         api.pages("/{agency}/x", path_params={"agency": "b"}, resume=pages.resume_token)
+
+
+@virtual_time
+async def test_what_a_write_has_made_is_looked_up_where_it_was_sent() -> None:
+    """With its header fields and path_params, and not with those that its session has at that moment."""
+    users = iter(["one"])  # it is asked once: a function that fails later must not hide that a write may be done
+    route = Route(
+        "POST",
+        "/{agency}/x",
+        repeat=Repeat.NATURAL,
+        lookup=lambda sent: ("/{agency}/x", {"name": sent["name"]}),
+        same=lambda sent, found: sent["name"] == found["name"],
+    )
+    transport = FakeTransport(ReadError("lost"), reply(200, [{"id": "1", "name": "Ana"}]))
+    api = Session(
+        dataclasses.replace(PROFILE, routes=(route,)),
+        CANARY,
+        transport=transport,
+        path_params={"agency": "a"},
+        headers=lambda: {"X-User": next(users), "X-Region": "all"},
+    )
+    where: Any = {"path_params": {"agency": "b"}, "headers": {"X-Region": "own"}}
+
+    assert "1" == (await api.request("POST", "/{agency}/x", json={"name": "Ana"}, **where))["id"]
+    look = transport.requests[1]
+    assert ("GET", "/b/x", {"X-User": "one", "X-Region": "own"}) == (look.method, look.path, look.headers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
@@ -13,7 +13,7 @@ from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from leavo_async._sansio.fields import HeaderRule, check_rules, checked_headers, merged_headers
 from leavo_async._sansio.idempotency import Honoured, Repeat, checked_idempotency_key, is_write, repeat_of
-from leavo_async._sansio.messages import Request
+from leavo_async._sansio.messages import Lookup, Request
 from leavo_async._sansio.routes import PLAIN, SEGMENT, Route, route_of
 from leavo_async._sansio.targets import checked_target
 from leavo_async._sansio.text import has
@@ -100,11 +100,17 @@ def encode(
         key,
         repeat is _PURE or repeat is _KEYED,  # repeatable
         route.groups,
-        route.looked_up(fields) if route.lookup is not None and repeat is Repeat.NATURAL else None,
+        _lookup(route, fields, rules, path_params) if route.lookup is not None and repeat is Repeat.NATURAL else None,
         rules.key_lasts if repeat is _KEYED else math.inf,
         None if route.echo is None else route.echoed(path),
         idempotency_key is not None,  # key_is_named
     )
+
+
+def _lookup(route: Route, fields: Any, rules: Rules, own: Mapping[str, str] | None) -> Lookup | None:
+    """How to find what this call makes, in the place to which it goes."""
+    found = route.looked_up(fields)
+    return found and replace(found, path=filled(found.path, rules.path_params, own))
 
 
 def _checked_targets(route: Route, fields: Any) -> None:
