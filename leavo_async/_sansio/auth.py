@@ -53,7 +53,7 @@ class Secret:
         return other is not None and other.digest("") == self.digest("")
 
     def __repr__(self) -> str:
-        return "<Secret>"
+        return f"<{type(self).__name__}>"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Secret is not copied or pickled")
@@ -63,6 +63,8 @@ class KeyPair(Secret):
     """An id, which may be shown, and the secret that belongs to it.
 
     session = Session(LAABAM, KeyPair("lk_id_…", secret))
+
+    Its repr has neither: whoever swaps the two would have the secret in it.
     """
 
     __slots__ = ("id",)
@@ -75,9 +77,6 @@ class KeyPair(Secret):
     def digest(self, place: str) -> str:
         """What stands for this key at this place, and tells nothing about it."""
         return super().digest(f"{place}\n{self.id}")
-
-    def __repr__(self) -> str:
-        return f"<KeyPair {self.id}>"
 
 
 def _revealing(value: str) -> Callable[[], str]:

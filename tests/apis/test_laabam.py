@@ -21,6 +21,7 @@ from leavo_async.apis.laabam import Invoice, LaabamClient, NewInvoice, NewInvoic
 from leavo_async.testing import FakeTransport, reply, virtual_time
 
 from ..faults.wire import Wire, answer, http
+from ..security.servers import printed_locals
 from .laabam import ID, SECRET, client, lacks, last_body
 
 ITEM: Any = {"product_id": "prd_1", "quantity": 2, "unit_price": Decimal("1500.00"), "tax_rate": 18}
@@ -81,7 +82,7 @@ def test_keys_that_cannot_be_are_refused(given: Any, problem: str, monkeypatch: 
     with pytest.raises(ConfigError, match=problem) as caught:
         LaabamClient(*given)
 
-    assert SECRET not in str(caught.value)
+    assert SECRET not in str(caught.value) + printed_locals(caught.value)
 
 
 @virtual_time

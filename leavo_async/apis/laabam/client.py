@@ -42,7 +42,8 @@ class LaabamClient(Session):
         company = company or os.environ.get("LAABAM_COMPANY")
         named = {} if company is None else {"company": company}
         options["path_params"] = {**named, **options.get("path_params", {})}
-        super().__init__(LAABAM, _with_id(client_id, key), **options)
+        pair, client_id = _with_id(client_id, key), None  # it may be the secret, if the two are swapped
+        super().__init__(LAABAM, pair, **options)
         self._has_company = "company" in options["path_params"]
 
     @cached_property
