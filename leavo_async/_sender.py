@@ -22,7 +22,7 @@ from leavo_async._sansio.messages import Headers, Lookup, Response
 from leavo_async._sansio.priority import PRIORITIES
 from leavo_async._sansio.quotas import read_quotas
 from leavo_async._sansio.read import read
-from leavo_async._sansio.retry import FREE, HOPELESS, Failure, Retry, Settled, Stop
+from leavo_async._sansio.retry import FREE, HOPELESS, Failure, Retry, Settled, Stop, is_free
 from leavo_async.errors import (
     AuthenticationError,
     ConfigError,
@@ -181,7 +181,7 @@ async def _ask_for_the_key(call: Call[T]) -> None:
 
 async def _wait_for_budget(call: Call[T]) -> None:
     """A long job has time: it waits until it may repeat, where others give up."""
-    if call.history[-1].status not in FREE:
+    if call.history[-1].problem not in FREE:
         while delay := call.engine.budget.take(call.engine.watch.loop.time()):  # noqa: ASYNC110  # nobody tells it
             await asyncio.sleep(delay)
 
@@ -324,7 +324,7 @@ def _decision(call: Call[T], failure: Failure) -> Retry | Stop | Settled:
         age=now - call.began,
         has_budget=is_bulk or not engine.budget.delay(now),
     )
-    if isinstance(decision, Retry) and not is_bulk and getattr(error, "status", None) not in FREE:
+    if isinstance(decision, Retry) and not is_bulk and not is_free(error):
         engine.budget.take(now)
     return decision
 

@@ -70,6 +70,15 @@ async def test_whoever_has_the_patience_waits_for_the_end_of_a_block() -> None:
 
 
 @virtual_time
+async def test_a_block_uses_up_neither_attempts_nor_the_budget() -> None:
+    """It is about the key, as a 429 is: forty calls under way, and each one alone, outlast it."""
+    answers = [reply(429), *[reply(403)] * 44, reply(200, {})]
+    api, _ = session(*answers, retry=RetryPolicy(max_attempts=1, max_wait=10_000), limits=(), max_in_flight=40)
+
+    assert [{}] * 40 == await asyncio.gather(*(api.request("GET", f"/{at}") for at in range(40)))
+
+
+@virtual_time
 async def test_when_the_server_takes_requests_again_a_403_is_about_rights() -> None:
     """One answer that is no refusal ends the suspicion."""
     api, transport = session(reply(429), reply(200, {}), reply(403))

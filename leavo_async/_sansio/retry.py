@@ -27,8 +27,8 @@ from leavo_async.errors import (
 
 HOPELESS = "trying again would not help"
 FORGOTTEN = "the server may have forgotten the idempotency key by then"
-# Answers that use up no attempt: they are about the key, not about the call.
-FREE = (401, 429)
+# Errors that use up no attempt: they are about the key, not about the call.
+FREE = ("AuthenticationError", "RateLimitError")
 
 
 class Failure(NamedTuple):
@@ -70,8 +70,8 @@ class Settled(NamedTuple):
 class RetryPolicy:
     """How often, and how long, a call is tried.
 
-    max_attempts: sends of one call, the first included; answers of 429 do not count, nor does one of 401 after which
-        the key was asked for again.
+    max_attempts: sends of one call, the first included; answers of 429 do not count, nor the block of a key, nor one of
+        401 after which the key was asked for again.
     first_delay, max_delay: the delay before attempt n + 1 is draw × min(max_delay, first_delay × 2ⁿ⁻¹) seconds, draw in
         [0, 1); after a server's wait it is that wait + draw × 1 s, never less.
     max_wait: seconds that all delays of a call may sum up to; a delay that does not fit gives up at once.
@@ -145,8 +145,8 @@ class RetryPolicy:
         *,
         has_budget: bool,
     ) -> Retry | Stop:
-        if not _is_free(failure.error):
-            counted = 1 + sum(record.status not in FREE for record in history)
+        if not is_free(failure.error):
+            counted = 1 + sum(record.problem not in FREE for record in history)
             if counted >= self.max_attempts:
                 return Stop(f"{counted} attempts failed")
             if not has_budget:
@@ -220,8 +220,9 @@ def _is_block(error: APIError) -> bool:
     return isinstance(error, RateLimitError) and error.status == 403
 
 
-def _is_free(error: LeavoError) -> bool:
-    return isinstance(error, APIError) and error.status in FREE
+def is_free(error: LeavoError) -> bool:
+    """Whether it uses up neither an attempt nor the budget."""
+    return type(error).__name__ in FREE
 
 
 def _may_pass(error: LeavoError) -> bool:

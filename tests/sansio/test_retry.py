@@ -43,7 +43,8 @@ def status(number: int) -> APIError:
 
 
 def past(*waits: float, status: int | None = 500) -> list[AttemptRecord]:
-    return [AttemptRecord("GET", "/x", n, status, "E", "unknown", 0.1, wait, "") for n, wait in enumerate(waits, 1)]
+    problem = {401: "AuthenticationError", 429: "RateLimitError"}.get(status or 0, "E")
+    return [AttemptRecord("GET", "/x", n, status, problem, "unknown", 0.1, wait, "") for n, wait in enumerate(waits, 1)]
 
 
 def decide(request: Request, error: LeavoError, history=(), left=None, draw=0.5, wait=None):
