@@ -174,6 +174,18 @@ async def test_where_nobody_names_a_wait_delays_grow() -> None:
 
 
 @virtual_time
+async def test_a_policy_without_delays_does_not_ask_for_ever() -> None:
+    """Where nobody names a wait, nothing else would end it."""
+    profile = dataclasses.replace(PROFILE, wait_after_429=None, limits=())
+    transport = FakeTransport(reply(429), seconds=1)
+    api = Session(profile, "made-up-key", transport=transport)
+
+    with pytest.raises(RateLimitError, match="4 attempts failed"):
+        await api.request("GET", "/x", retry=RetryPolicy(first_delay=0), deadline=60)
+    assert 4 == len(transport.requests)
+
+
+@virtual_time
 async def test_while_a_key_is_refused_one_call_goes_ahead_and_not_all() -> None:
     """A hundred calls do not ask a hundred times each second whether it is over."""
     over = asyncio.get_running_loop().time() + 10

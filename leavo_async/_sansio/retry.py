@@ -145,8 +145,10 @@ class RetryPolicy:
         *,
         has_budget: bool,
     ) -> Retry | Stop:
-        if not is_free(failure.error):
-            counted = 1 + sum(record.problem not in FREE for record in history)
+        # A policy without delays would ask for ever where nobody says how long to wait.
+        endless = isinstance(failure.error, RateLimitError) and failure.advice.wait is None and not self.first_delay
+        if endless or not is_free(failure.error):
+            counted = 1 + sum(endless or record.problem not in FREE for record in history)
             if counted >= self.max_attempts:
                 return Stop(f"{counted} attempts failed")
             if not has_budget:
