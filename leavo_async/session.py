@@ -144,6 +144,7 @@ class Session:
         )
         self._profile = profile
         self._base_url = checked_base_url(base_url or profile.base_url, loopback_http=allow_insecure_loopback)
+        signing = names_of(self._auth)
         self._rules = Rules(
             self._base_url,
             profile.routes,
@@ -152,9 +153,9 @@ class Session:
             read_only=read_only,
             private_targets=allow_insecure_loopback,
             path_params=_checked_path_params(path_params),
-            headers=_asked(headers),
+            headers=_asked(headers, signing),
             header_rules=profile.header_rules,
-            signing=names_of(self._auth),
+            signing=signing,
         )
         self._timeout = seconds("timeout", timeout)
         self._deadline = None if deadline is None else seconds("deadline", deadline)
@@ -447,12 +448,12 @@ def _checked_path_params(params: Any) -> Mapping[str, str]:
 
 
 def _asked(
-    headers: Mapping[str, str] | Callable[[], Mapping[str, str]] | None,
+    headers: Mapping[str, str] | Callable[[], Mapping[str, str]] | None, signing: frozenset[str]
 ) -> Callable[[], Mapping[str, str]] | None:
     """A function that gives the fields of every call."""
     if headers is None or callable(headers):
         return headers
-    fixed = checked_headers(headers)
+    fixed = checked_headers(headers, signing)
     return lambda: fixed
 
 

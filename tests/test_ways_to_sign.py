@@ -181,7 +181,9 @@ async def test_all_calls_have_the_fields_and_path_params_of_their_session() -> N
     ("options", "problem"),
     [
         ({"headers": {"api-key": "x"}}, None),
+        ({"headers": {"api-key": "x"}, "auth": HeaderKey("API-Key")}, "headers: api-key is set by the library"),
         ({"headers": {"Host": "x"}}, "headers: Host is set by the library"),
+        ({"headers": [("X", "a")]}, "headers: expected a mapping"),
         ({"headers": {"X": "a\r\nb"}}, "characters that no header may have"),
         ({"path_params": {"a": ".."}}, "path_params: a: expected a non-empty text"),
         ({"path_params": {"a": 7}}, "expected a mapping of names to texts"),

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from leavo_async.errors import ConfigError
 
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_EXPECTED = "headers: expected a mapping of names to values, or a plain function that gives one"
 # These are made by the library; a caller who could replace them could sign as somebody else or smuggle a request.
 _OURS = frozenset({"authorization", "host", "content-length", "transfer-encoding", "connection", "idempotency-key"})
 
@@ -25,19 +26,23 @@ class HeaderRule(NamedTuple):
     required: bool = False
 
 
-def merged_headers(common: Mapping[str, str], own: Mapping[str, str] | None) -> dict[str, str]:
+def merged_headers(common: Any, own: Mapping[str, str] | None) -> dict[str, str]:
     """Both; where they name the same field, in whatever letters, the call's own."""
+    if not isinstance(common, Mapping):  # a function may have given it
+        raise ConfigError(_EXPECTED)
     if not own:
         return dict(common)
     named = {name.lower() for name in own}
     return {**{name: value for name, value in common.items() if name.lower() not in named}, **own}
 
 
-def checked_headers(headers: Mapping[Any, Any], signing: Iterable[str] = ()) -> dict[str, str]:
+def checked_headers(headers: Any, signing: Iterable[str] = ()) -> dict[str, str]:
     """The fields, if they can be sent and none of them is the library's to set; ConfigError otherwise.
 
     signing: names that sign a request, in small letters.
     """
+    if not isinstance(headers, Mapping):
+        raise ConfigError(_EXPECTED)
     for name, value in headers.items():
         if not isinstance(name, str) or not isinstance(value, str):
             raise ConfigError("headers: expected texts")

@@ -37,6 +37,14 @@ def test_the_fields_of_all_calls_are_asked_for_at_each_call() -> None:
     assert ["1", "2"] == [encoded(rules=rules).headers["X-User"] for _ in range(2)]
 
 
+@pytest.mark.parametrize("given", [None, [("X-User", "1")], "X-User: 1"])
+@pytest.mark.parametrize("own", [None, {"X": "1"}])
+def test_a_function_that_gives_no_mapping_is_told_of(given: Any, own: Any) -> None:
+    """Before anything is sent, and not by a TypeError from the depths."""
+    with pytest.raises(ConfigError, match="headers: expected a mapping of names to values, or a plain function"):
+        encoded(rules={"headers": lambda: given}, headers=own)
+
+
 @pytest.mark.parametrize("name", ["api_key", "API_KEY", "Authorization"])
 @pytest.mark.parametrize("own", [True, False])
 def test_a_field_that_signs_is_the_librarys(name: str, own: bool) -> None:
