@@ -217,7 +217,7 @@ async def test_what_a_write_has_made_is_looked_up_where_it_was_sent() -> None:
     users = iter(["one"])  # it is asked once: a function that fails later must not hide that a write may be done
     route = Route(
         "POST",
-        "/{agency}/x",
+        "/{agency}/x/{kind}",
         repeat=Repeat.NATURAL,
         lookup=lambda sent: ("/{agency}/x", {"name": sent["name"]}),
         same=lambda sent, found: sent["name"] == found["name"],
@@ -230,8 +230,8 @@ async def test_what_a_write_has_made_is_looked_up_where_it_was_sent() -> None:
         path_params={"agency": "a"},
         headers=lambda: {"X-User": next(users), "X-Region": "all"},
     )
-    where: Any = {"path_params": {"agency": "b"}, "headers": {"X-Region": "own"}}
+    where: Any = {"path_params": {"agency": "b", "kind": "k"}, "headers": {"X-Region": "own"}}
 
-    assert "1" == (await api.request("POST", "/{agency}/x", json={"name": "Ana"}, **where))["id"]
+    assert "1" == (await api.request("POST", "/{agency}/x/{kind}", json={"name": "Ana"}, **where))["id"]
     look = transport.requests[1]
     assert ("GET", "/b/x", {"X-User": "one", "X-Region": "own"}) == (look.method, look.path, look.headers)

@@ -110,7 +110,7 @@ def encode(
 def _lookup(route: Route, fields: Any, rules: Rules, own: Mapping[str, str] | None) -> Lookup | None:
     """How to find what this call makes, in the place to which it goes."""
     found = route.looked_up(fields)
-    return found and replace(found, path=filled(found.path, rules.path_params, own))
+    return found and replace(found, path=filled(found.path, {**rules.path_params, **(own or {})}))
 
 
 def _checked_targets(route: Route, fields: Any) -> None:
@@ -172,9 +172,13 @@ def segment(value: str, name: str = "id") -> str:
 def filled(path: str, common: Mapping[str, str], own: Mapping[str, str] | None = None) -> str:
     """The path with the value of each {name} in its place, as one quoted segment; the call's own before the common one.
 
-    Raises ConfigError for a name without a value, or with one that cannot be a segment.
+    Raises ConfigError for a name without a value, or with one that cannot be a segment; and for one of the call's own
+    that the path does not have: mistyped, the common value would go out in its place, to somebody else.
     """
-    for name in _HOLE.findall(path):
+    names = _HOLE.findall(path)
+    if names and own and (unknown := [name for name in own if name not in names]):
+        raise ConfigError(f"path_params: {path} has no {{{unknown[0]}}}")
+    for name in names:
         value: Any = common.get(name) if own is None or name not in own else own[name]
         if value is None:
             raise ConfigError(

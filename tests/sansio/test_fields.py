@@ -134,3 +134,10 @@ def test_whatever_a_value_is_it_fills_one_segment_or_is_refused(value: str) -> N
         return
     assert path == checked_path(path)
     assert path.count("/") == 3
+
+
+def test_a_mistyped_name_does_not_ask_somebody_else() -> None:
+    """The session's own value would stand where the call's should."""
+    with pytest.raises(ConfigError, match=r"path_params: /\{agency\}/x has no \{agancy\}"):
+        filled("/{agency}/x", {"agency": "a"}, {"agancy": "b"})
+    assert "/x" == filled("/x", {"agency": "a"}, {"agency": "b"})  # nobody is named there
