@@ -400,8 +400,8 @@ MUTANTS = [
     Mutant(
         "a mismatch under a key that was made for the call",
         "_sansio/read.py",
-        "(request.key_is_named and status",
-        "(status",
+        "request.key_is_named and status",
+        "status",
         "tests/test_refusals_of_a_key.py",
     ),
 ]

@@ -17,6 +17,7 @@ from leavo_async import (
     PermissionDeniedError,
     RateLimit,
     RateLimitError,
+    ReadError,
     RetryPolicy,
     Route,
     Session,
@@ -257,3 +258,21 @@ async def test_a_conflict_under_a_new_key_is_a_conflict() -> None:
         api, _ = session(reply(409), profile=profile)
         with pytest.raises(ConflictError):
             await api.request("POST", "/x", json={}, **options)
+
+
+@virtual_time
+async def test_a_conflict_with_oneself_is_no_mismatch() -> None:
+    """After an attempt whose answer was lost it says that the server is still at it, whoever has named the key."""
+    named: Any = {"idempotency_key": "order-17"}
+    api, _ = session(ReadError("lost"), reply(409), reply(201, {"id": "1"}), profile=KEYED)
+    assert {"id": "1"} == await api.request("POST", "/x", json={}, **named)
+
+    mismatch = reply(409, {"error": {"code": "IDEMPOTENCY_MISMATCH"}})
+    api, transport = session(ReadError("lost"), mismatch, reply(201, {"id": "1"}), profile=KEYED)
+    with pytest.raises(IdempotencyMismatchError):
+        await api.request("POST", "/x", json={}, **named)
+    assert 2 == len(transport.requests)
+
+    api, _ = session(reply(409, {"error": {"code": "IDEMPOTENCY_IN_PROGRESS"}}), profile=KEYED, retry=RetryPolicy(1))
+    with pytest.raises(ConflictError):
+        await api.request("POST", "/x", json={}, **named)

@@ -92,7 +92,8 @@ def api_error(profile: ApiProfile, request: Request, response: Response, *, is_b
 
 
 def _kind(profile: ApiProfile, request: Request, status: int, code: str | None) -> type[APIError]:
-    if code in profile.mismatch_codes or (request.key_is_named and status in profile.mismatch_statuses):
+    is_meant = request.key_is_named and status in profile.mismatch_statuses and code not in profile.in_progress_codes
+    if code in profile.mismatch_codes or is_meant:
         return IdempotencyMismatchError
     return _CLASSES.get(status) or (ServerError if status >= 500 else APIError)
 
@@ -109,7 +110,7 @@ def _failure(profile: ApiProfile, request: Request, response: Response, now: flo
     return Failure(
         error,
         advice,
-        final=_STORED if _is_replay(request, response) else None,
+        final=_STORED if _is_replay(request, response) else HOPELESS if error.code in profile.mismatch_codes else None,
         in_progress=error.code in profile.in_progress_codes or response.status == 423,
     )
 

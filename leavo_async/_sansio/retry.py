@@ -14,7 +14,6 @@ from leavo_async.errors import (
     APIError,
     AuthenticationError,
     ConfigError,
-    ConflictError,
     ConnectError,
     LeavoError,
     NotFoundError,
@@ -209,7 +208,8 @@ def _is_in_progress(request: Request, failure: Failure, history: Sequence[Attemp
     """
     if request.key_lasts == math.inf:
         return False
-    return failure.in_progress or (isinstance(failure.error, ConflictError) and _may_be_done(history))
+    is_conflict = isinstance(failure.error, APIError) and failure.error.status == 409
+    return failure.in_progress or (is_conflict and _may_be_done(history))
 
 
 def _may_be_done(history: Sequence[AttemptRecord]) -> bool:

@@ -245,7 +245,9 @@ def test_a_server_that_says_so_is_waited_for_at_once() -> None:
 
 def test_a_mismatch_is_not_tried_again() -> None:
     """The key belongs to another request; it always will."""
-    assert decide(FORGETFUL, IdempotencyMismatchError("x", status=409), [record("unknown")]) == HOPELESS
+    told_by_code = Failure(IdempotencyMismatchError("x", status=409), final=HOPELESS.because)
+
+    assert POLICY.decide(FORGETFUL, told_by_code, [record("unknown")], left=None, draw=0.5) == HOPELESS
 
 
 def test_a_stored_failure_is_not_asked_for_again() -> None:
