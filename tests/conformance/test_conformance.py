@@ -267,7 +267,7 @@ async def test_a_write_goes_through(api: Samples) -> None:
         await api.write(session)
 
     assert [True] == [request.admitted for request in sandbox.ledger.requests]
-    assert len(sandbox.ledger.effects) <= 1
+    assert (1 if api.kept else 0) == len(sandbox.ledger.effects)  # what keeps nothing has no effects
 
 
 @each_api
@@ -279,7 +279,7 @@ async def test_listings_give_all_that_is_there(api: Samples) -> None:
             sandbox.fill(kind, 30)
             found = [str(getattr(item, identity)) for item in await listing(session).collect()]
             stored = [str(item[identity]) for item in sandbox.stored(kind)]
-            assert sorted(stored) == sorted(found)
+            assert stored == found
             assert len(found) >= 30
 
 
@@ -323,7 +323,7 @@ async def test_a_write_whose_answer_is_lost_is_never_done_twice(api: Samples) ->
         except OutcomeUnknownError:
             assert 1 == sandbox.ledger.count("POST")
 
-    assert len(sandbox.ledger.effects) <= 1
+    assert (1 if api.kept else 0) == len(sandbox.ledger.effects)
 
 
 # Secrets
