@@ -53,6 +53,7 @@ class Samples:
     """One API.
 
     client: makes one from the name of a made-up customer. path: of a read. write: one that its sandbox accepts.
+    lost: how often that goes out if its first answer is lost, and what ends it then.
     kept: kinds of things that the sandbox keeps, and how the client lists them.
     """
 
@@ -62,6 +63,7 @@ class Samples:
     refusals: Sequence[Refusal]
     errors: Sequence[ErrorSample]
     write: Callable[[Any], Awaitable[Any]]
+    lost: tuple[int, type[tree.LeavoError] | None]
     pages: Sequence[PageSample] = ()
     kept: Sequence[tuple[str, Callable[[Any], Pages[Any]], str]] = ()
 
@@ -129,6 +131,7 @@ LEAVO = Samples(
         ErrorSample(500, "", tree.ServerError),
     ],
     write=lambda api: api.leads.create(name="Ana Souza", phone="+5511999990000"),
+    lost=(1, None),  # it is found by its phone
     pages=[
         PageSample(
             lambda api: api.leads.list(page_size=2, concurrency=1),
@@ -156,6 +159,7 @@ LAABAM = Samples(
         ErrorSample(502, "<html>", tree.ServerError),
     ],
     write=lambda api: api.messages.sms(to="4915100000000", message="Your parcel is on its way."),
+    lost=(2, None),  # keys are honoured
     pages=[
         PageSample(
             lambda api: api.invoices.list(page_size=2, sort="-issued_on", status="unpaid"),
@@ -183,6 +187,7 @@ AGENTOS = Samples(
         ErrorSample(503, "", tree.ServerError),
     ],
     write=lambda api: api.property_management.create_lead({"Forename": "Ana", "Surname": "Souza"}),
+    lost=(1, tree.OutcomeUnknownError),
     pages=[
         PageSample(
             lambda api: api.advertising.branches(page_size=2, concurrency=1),
@@ -218,6 +223,7 @@ LANGUAGE_CONFIDENCE = Samples(
         ErrorSample(500, {"detail": "Internal Server Error"}, tree.ServerError),
     ],
     write=lambda api: api.pronunciation(speech(), expected_text="Good morning"),
+    lost=(2, None),  # it changes nothing
 )
 
 ALL = (LEAVO, LAABAM, AGENTOS, LANGUAGE_CONFIDENCE)
