@@ -46,6 +46,7 @@ _STORED = "the server has stored this failure and would give it again"
 # RFC 6750 §3: WWW-Authenticate: Bearer error="insufficient_scope", scope="leads:write"
 _SCOPE = re.compile(r'\bscope="([^"]+)"')
 _SCOPE_FIELDS = ("missing_scope", "required_scope", "scope")
+_BLOCKED = "the key is blocked for having gone on after a 429, or has no right to this"
 _LACKS_SCOPE = "insufficient_scope"  # the code for it, RFC 6750 §3.1
 # Names of the field: most APIs', ASP.NET's, FastAPI's, and those of RFC 9457.
 _MESSAGES = ("message", "Message", "detail", "title")
@@ -73,7 +74,7 @@ def api_error(profile: ApiProfile, request: Request, response: Response, *, is_b
     code, message, details = _facts(response.body)
     kind = _kind(profile, request, response.status, code)
     if is_block:
-        kind, message = RateLimitError, f"the key is blocked for having gone on after a 429. {message}".strip()
+        kind, message = RateLimitError, f"{_BLOCKED}. {message}".strip()
     words = " ".join(word for word in (str(response.status), code) if word)
     error = kind(
         f"{request}: the server answered {words}" + (f": {printable(message)}" if message else ""),
@@ -187,7 +188,7 @@ def _place(loc: Any) -> str:
 def _error_part(parsed: Any) -> dict[str, Any]:
     if not isinstance(parsed, dict):
         return {}
-    part = parsed.get("error")
+    part = parsed.get("error", parsed.get("detail"))
     if isinstance(part, str):
-        return {"message": part}
+        return {"message": part, **parsed}
     return part if isinstance(part, dict) else parsed
