@@ -189,6 +189,15 @@ async def test_values_of_python_are_sent_as_json() -> None:
 
 
 @virtual_time
+async def test_what_can_be_read_once_is_sent_whole() -> None:
+    """A generator of documents is not emptied by being checked."""
+    agentos, transport = client()
+    await agentos.referencing.attach_documents("A-1", {"Documents": ({"Url": name} for name in ("a", "b"))})
+
+    assert transport.requests[0].body == b'{"Documents":[{"Url":"a"},{"Url":"b"}]}'
+
+
+@virtual_time
 async def test_more_fields_of_an_application_are_checked_too() -> None:
     """They are added by the names in Swagger."""
     agentos, transport = client()

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
-from pydantic_core import PydanticCustomError, PydanticSerializationError, to_json
+from pydantic_core import PydanticCustomError, PydanticSerializationError, from_json, to_json
 
 from leavo_async._sansio.validation import checked
 from leavo_async.apis.agentos.models import Details
@@ -19,6 +19,7 @@ F = TypeVar("F", bound="Form")
 # One @ with a dotted name behind it; whether the address exists only a mail can tell.
 _EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 _WORDS = {"id": "ID", "oid": "OID"}
+_UNFIT = object()
 
 
 def _wire_name(name: str) -> str:
@@ -169,19 +170,21 @@ def wire_fields(call: str, fields: Any) -> dict[str, Any]:
     """
     if not isinstance(fields, Mapping) or not fields:
         raise ConfigError(f"{call}: expected a mapping with the fields of the form, by their names in Swagger")
-    wrong = [f"field {number}" for number, name in enumerate(fields, 1) if not isinstance(name, str) or not _fits(name)]
-    wrong = wrong or [name for name, value in fields.items() if not _fits(value)]
+    names = enumerate(fields, 1)
+    wrong = [f"field {n}" for n, name in names if not isinstance(name, str) or _read_once(name) is _UNFIT]
+    read = {} if wrong else {name: _read_once(value) for name, value in fields.items()}
+    wrong = wrong or [name for name, value in read.items() if value is _UNFIT]
     if wrong:
         raise ConfigError(f"{call}: {', '.join(wrong)}: JSON cannot express it")
-    return dict(fields)
+    return read
 
 
-def _fits(value: Any) -> bool:
+def _read_once(value: Any) -> Any:
+    """What is sent of a value; _UNFIT if JSON cannot express it. A generator has nothing left when it is read again."""
     try:
-        to_json(value)
+        return from_json(to_json(value))
     except (PydanticSerializationError, ValueError):  # the latter for half of a character pair
-        return False
-    return True
+        return _UNFIT
 
 
 def moment(name: str, value: Any) -> str:
