@@ -13,8 +13,11 @@ from leavo_async._sansio.text import printable
 M = TypeVar("M", bound="pydantic.BaseModel")
 
 
-def checked(model: type[M], fields: Mapping[str, Any], refuse: Callable[[str], Exception]) -> M:
-    """A model made of the fields; raises refuse(reasons) if they do not fit, such as "phone: is missing"."""
+def checked(model: type[M], fields: Mapping[str, Any] | M, refuse: Callable[[str], Exception]) -> M:
+    """A model made of the fields, or of itself; raises refuse(reasons) if they do not fit, such as "phone: is missing".
+
+    Itself is checked again only if its configuration says so.
+    """
     try:
         return model.model_validate(fields)
     except ValidationError as error:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from leavo_async.apis.agentos import AgentOSClient, Details, DiaryAppointment, Record, TenancyApplication
+from leavo_async.apis.agentos import AgentOSClient, Details, DiaryAppointment, Guest, Record, TenancyApplication
 from leavo_async.errors import ConfigError
 from leavo_async.testing import FakeTransport, virtual_time
 
@@ -186,6 +186,24 @@ async def test_values_of_python_are_sent_as_json() -> None:
     await agentos.maintenance.submit_invoice({"Date": date(2026, 3, 2), "Amount": Decimal("12.50")})
 
     assert transport.requests[0].body == b'{"Date":"2026-03-02","Amount":"12.50"}'
+
+
+@virtual_time
+async def test_a_form_is_checked_as_it_is_when_it_is_sent() -> None:
+    """Its attributes, and those of its guests, may have been set since it was made; no warning shows their values."""
+    agentos, transport = client()
+    application = TenancyApplication(**APPLICATION)
+    application.email_address = "canary"
+    application.branch_id = application.forename = ["Canary"]  # type: ignore[assignment]
+    with pytest.raises(ConfigError, match=r"branch_id: .*forename: .*email_address: is not") as caught:
+        await agentos.applications.create(application)
+    assert "anary" not in str(caught.value)
+    booking = DiaryAppointment(**BOOKING, guests=[Guest(forename="Ana")])
+    booking.guests[0].email_address = "canary"
+    with pytest.raises(ConfigError, match=r"^diary.book: guests.0.email_address: is not an e-mail address"):
+        await agentos.diary.book(booking, property_ids=["P-1"])
+
+    assert transport.requests == []
 
 
 @virtual_time

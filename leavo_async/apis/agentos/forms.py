@@ -57,6 +57,7 @@ class Form(BaseModel):
         loc_by_alias=False,
         str_strip_whitespace=True,
         hide_input_in_errors=True,
+        revalidate_instances="always",  # its attributes may have been set since
     )
 
     def __repr_args__(self) -> Any:
@@ -147,13 +148,11 @@ class MaintenanceIssue(Form):
 
 
 def filled(call: str, kind: type[F], form: Any) -> F:
-    """The form, made of a mapping if it is one; ConfigError that names the fields that do not fit.
+    """The form, checked, made of a mapping if it is one; ConfigError that names the fields that do not fit.
 
     call: what the form is for, for the message.
     """
-    if isinstance(form, kind):
-        return form
-    if not isinstance(form, Mapping):
+    if not isinstance(form, (Mapping, kind)):
         raise ConfigError(f"{call}: expected a {kind.__name__} or a mapping of its fields")
     return checked(kind, form, lambda reasons: ConfigError(f"{call}: {reasons}"))
 
