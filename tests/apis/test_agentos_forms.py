@@ -207,6 +207,18 @@ async def test_a_form_is_checked_as_it_is_when_it_is_sent() -> None:
 
 
 @virtual_time
+async def test_a_guest_who_is_added_later_comes_too() -> None:
+    """The list of guests is there from the beginning, and may be filled; what is None is as if it were not given."""
+    agentos, transport = client()
+    booking = DiaryAppointment(**BOOKING, subject=None)
+    booking.guests.append(Guest(forename="Ana"))
+    await agentos.diary.book(booking, property_ids=["P-1"])
+
+    assert b'"AppointmentType":"T-1","Guests":[{"Forename":"Ana"}]}' in (transport.requests[0].body or b"")
+    assert b"Subject" not in (transport.requests[0].body or b"")
+
+
+@virtual_time
 async def test_what_can_be_read_once_is_sent_whole() -> None:
     """A generator of documents is not emptied by being checked."""
     agentos, transport = client()

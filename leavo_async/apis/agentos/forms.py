@@ -159,7 +159,7 @@ def filled(call: str, kind: type[F], form: Any) -> F:
 
 def body_of(form: Form) -> dict[str, Any]:
     """What is sent of a form."""
-    return form.model_dump(by_alias=True, exclude_unset=True)
+    return form.model_dump(by_alias=True, exclude_defaults=True)
 
 
 def wire_fields(call: str, fields: Any) -> dict[str, Any]:
