@@ -219,6 +219,18 @@ async def test_a_guest_who_is_added_later_comes_too() -> None:
 
 
 @virtual_time
+async def test_a_web_form_is_taken_as_it_comes() -> None:
+    """What somebody left empty is an empty text there; what is needed must not be."""
+    agentos, transport = client()
+    optional = ("tenant_email_address", "issue_priority", "reported_at", "tenant_presence_requested", "external_id")
+    await agentos.maintenance.report_issue("B-1", {**ISSUE, **dict.fromkeys(optional, "")})
+    with pytest.raises(ConfigError, match=r"^applications.create: forename: is missing$"):
+        await agentos.applications.create({**APPLICATION, "forename": ""})
+
+    assert [request.body for request in transport.requests] == [b'{"IssueTitle":"Canary"}']
+
+
+@virtual_time
 async def test_what_can_be_read_once_is_sent_whole() -> None:
     """A generator of documents is not emptied by being checked."""
     agentos, transport = client()

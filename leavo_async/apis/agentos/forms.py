@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError, PydanticSerializationError, from_json, to_json
 
 from leavo_async._sansio.validation import checked
@@ -48,7 +48,7 @@ Allocation = Annotated[dict[str, Any], BeforeValidator(_plain)]
 
 
 class Form(BaseModel):
-    """Fields by their Python names, or by agentOS's. What is not given is not sent; spaces around texts are dropped."""
+    """Fields by their Python names, or by agentOS's. Spaces around texts are dropped; what is empty is not sent."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -59,6 +59,13 @@ class Form(BaseModel):
         hide_input_in_errors=True,
         revalidate_instances="always",  # its attributes may have been set since
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_blanks(cls, given: Any) -> Any:
+        """Without the fields that somebody left empty, which web forms send as empty texts."""
+        is_form = isinstance(given, Mapping)
+        return {name: value for name, value in given.items() if value != ""} if is_form else given
 
     def __repr_args__(self) -> Any:
         return [("fields", sorted(self.model_fields_set))]
