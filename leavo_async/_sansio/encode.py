@@ -160,8 +160,10 @@ def checked_path(path: str) -> str:
     return path
 
 
-def segment(value: str, name: str = "id") -> str:
-    """One path segment, quoted; ConfigError if it is empty, "." or "..", or holds control characters."""
+def segment(value: Any, name: str = "id") -> str:
+    """One path segment, quoted; ConfigError if it is no text, empty, "." or "..", or holds control characters."""
+    if not isinstance(value, str):
+        raise ConfigError(f"{name}: expected a text")
     if _PLAIN.fullmatch(value):
         return value  # as nearly every id is
     if not value or value in (".", "..") or not value.isprintable():

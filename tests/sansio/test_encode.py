@@ -128,6 +128,13 @@ def test_a_segment_stays_one_segment(text: str) -> None:
         assert not set(quoted) & set("/?#\\")
 
 
+@pytest.mark.parametrize("value", [None, 5, b"a", ["a"]])
+def test_a_segment_is_a_text(value: Any) -> None:
+    """An id that was never found, or a number, is told by its name and not by a TypeError from the depths."""
+    with pytest.raises(ConfigError, match=r"^lead_id: expected a text$"):
+        segment(value, "lead_id")
+
+
 def test_a_slash_in_an_id_does_not_start_another_segment() -> None:
     """Nor does a space, a percent sign or an accent mean anything to the path."""
     assert segment("a/b c%2e é") == "a%2Fb%20c%252e%20%C3%A9"
