@@ -558,3 +558,23 @@ async def test_what_cannot_be_an_id_is_refused_by_its_name(name: str, call: Call
             await made(agentos, call, wrong)
 
     assert transport.requests == []
+
+
+QUERY_IDS: list[tuple[str, Callable[[Client, str], Any]]] = [
+    ("appointment_id", lambda a, x: a.diary.get(x)),
+    ("appointment_type_id", lambda a, x: a.diary.allocations(appointment_type_id=x, preferred_date=DAY)),
+    ("appointment_type_id", lambda a, x: a.appointments.allocations(appointment_type_id=x, preferred_date=DAY)),
+    ("branch_id", lambda a, x: a.diary.between(x, start=DAY, end=DAY, appointment_type_ids=["T-1"])),
+]
+
+
+@pytest.mark.parametrize(("name", "call"), QUERY_IDS)
+@virtual_time
+async def test_an_id_in_the_query_is_there(name: str, call: Callable[[Client, str], Any]) -> None:
+    """Without it the call would ask for something else: for any appointment, or for those of all branches."""
+    agentos, transport = client()
+    for wrong in ("", None, 5):
+        with pytest.raises(ConfigError, match=rf"^{name}: expected a non-empty text"):
+            await made(agentos, call, wrong)  # type: ignore[arg-type]
+
+    assert transport.requests == []

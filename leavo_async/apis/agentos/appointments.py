@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from leavo_async._sansio.encode import segment
 from leavo_async.apis.agentos.company import Tier
-from leavo_async.apis.agentos.forms import ids, moment, period, wire_fields
+from leavo_async.apis.agentos.forms import ids, moment, one_id, period, wire_fields
 from leavo_async.apis.agentos.models import Details, Record
 from leavo_async.options import CallOptions, ListOptions
 from leavo_async.pagination import Pages
@@ -43,7 +43,7 @@ class Appointments(Tier):
         appointment_type_id: an OID of `types`. preferred_date: a date or a datetime. lettings: False for sales.
         """
         params = {
-            "appointmentTypeID": appointment_type_id,
+            "appointmentTypeID": one_id("appointment_type_id", appointment_type_id),
             "preferredDate": moment("preferred_date", preferred_date),
             "branchID": branch_id,
             "propertyIdentifier": property_id,

@@ -9,7 +9,7 @@ from typing import Any, Unpack
 from pydantic import JsonValue
 
 from leavo_async._sansio.encode import segment
-from leavo_async.apis.agentos.forms import DiaryAppointment, body_of, filled, ids, moment, period
+from leavo_async.apis.agentos.forms import DiaryAppointment, body_of, filled, ids, moment, one_id, period
 from leavo_async.apis.agentos.models import Details, Record
 from leavo_async.apis.agentos.profile import IN_QUERY
 from leavo_async.apis.agentos.resource import Resource
@@ -46,7 +46,7 @@ class Diary(Resource):
         branch_id: needed if there is no property_id. lettings: False for sales.
         """
         params = {
-            "appointmentType": appointment_type_id,
+            "appointmentType": one_id("appointment_type_id", appointment_type_id),
             "preferredDate": moment("preferred_date", preferred_date),
             "propertyIdentifier": property_id,
             "branchID": branch_id,
@@ -67,12 +67,13 @@ class Diary(Resource):
     ) -> Pages[Record]:
         """The appointments of a branch between two moments. start: not more than 30 days ago."""
         types = ids("appointment_type_ids", appointment_type_ids)
-        params = {"branchID": branch_id, **period(start, end), "appointmentTypesToSearch": types}
+        branch = one_id("branch_id", branch_id)
+        params = {"branchID": branch, **period(start, end), "appointmentTypesToSearch": types}
         return self._paged("/appointmentsbetweendates", options, **params)
 
     async def get(self, appointment_id: str, **options: Unpack[CallOptions]) -> Record:
         """The appointment; NotFoundError if there is none."""
-        return await self._get("/appointment", options, appointmentID=appointment_id)
+        return await self._get("/appointment", options, appointmentID=one_id("appointment_id", appointment_id))
 
     def match_guests(
         self, branch_id: str, *, forename: str, surname: str, email_address: str, **options: Unpack[ListOptions]

@@ -216,6 +216,13 @@ def _day(value: date) -> date:
     return value.date() if isinstance(value, datetime) else value
 
 
+def one_id(name: str, value: Any) -> str:
+    """An id that stands in the query, where nothing would ask for all; ConfigError if it is none."""
+    if not isinstance(value, str) or not value:
+        raise ConfigError(f"{name}: expected a non-empty text")
+    return value
+
+
 def ids(name: str, values: Any) -> list[str]:
     """Ids, one at least; ConfigError otherwise, also for a single text, which is a sequence of letters."""
     is_list = isinstance(values, (list, tuple, set, frozenset))
