@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
@@ -267,6 +267,21 @@ def test_moments_are_dates_and_in_order() -> None:
         agentos.appointments.between("B-1", start=date(2026, 3, 4), end=date(2026, 3, 4), appointment_type_ids="T-1")
     with pytest.raises(ConfigError, match=r"^preferred_date: expected a date"):
         agentos.appointments.allocations(appointment_type_id="T-1", preferred_date=1)  # type: ignore[arg-type]
+
+
+def test_moments_are_compared_as_far_as_they_can_be() -> None:
+    """With their zones and hours where both have them, else by their days."""
+    agentos, _ = client()
+    east = timezone(timedelta(hours=2))
+    fine: list[tuple[date, date]] = [
+        (datetime(2026, 3, 3, 0, 30, tzinfo=east), datetime(2026, 3, 2, 23, tzinfo=UTC)),
+        (datetime(2026, 3, 2, 10, tzinfo=UTC), datetime(2026, 3, 2, 9)),
+        (datetime(2026, 3, 2, 10), date(2026, 3, 2)),
+    ]
+    for start, end in fine:
+        agentos.appointments.between("B-1", start=start, end=end)
+    with pytest.raises(ConfigError, match=r"^end: is before start"):
+        agentos.appointments.between("B-1", start=datetime(2026, 3, 2, 10), end=datetime(2026, 3, 2, 9))
 
 
 def test_no_personal_data_is_shown() -> None:

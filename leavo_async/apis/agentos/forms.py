@@ -204,15 +204,21 @@ def moment(name: str, value: Any) -> str:
 
 
 def period(start: date, end: date) -> dict[str, str]:
-    """The parameters of a search between two moments; ConfigError if the second is on an earlier day."""
+    """The parameters of a search between two moments; ConfigError if the second is before the first."""
     first, last = moment("start", start), moment("end", end)
-    if _day(start) > _day(end):
+    if _is_before(end, start):
         raise ConfigError("end: is before start")
     return {"startDate": first, "endDate": last}
 
 
+def _is_before(one: date, other: date) -> bool:
+    try:
+        return one < other
+    except TypeError:  # of a date and a datetime, or of one with and one without a zone, only the days can be compared
+        return _day(one) < _day(other)
+
+
 def _day(value: date) -> date:
-    # Of a date and a datetime, or of one with and one without a zone, only the days can be compared.
     return value.date() if isinstance(value, datetime) else value
 
 
