@@ -247,7 +247,7 @@ async def test_more_fields_of_an_application_are_checked_too() -> None:
         await agentos.applications.create(APPLICATION, more={"Note": object()})
     with pytest.raises(ConfigError, match=r"^applications.submit: more: "):
         await agentos.applications.submit(APPLICATION, more={})
-    for wrong in ([], "canary", {"Forename": "Ana"}):
+    for wrong in ([], "canary", {"Forename": "Ana"}, 5, iter(())):
         with pytest.raises(ConfigError, match=r"^applications.create_many: expected a list"):
             await agentos.applications.create_many("B-1", wrong)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match=r"^set_custom_field: value: "):

@@ -82,7 +82,7 @@ class Applications(Tier):
 
         applicants: the fields of each by their names in Swagger.
         """
-        if isinstance(applicants, (str, bytes, Mapping)) or not applicants:
+        if not isinstance(applicants, (list, tuple)) or not applicants:
             raise ConfigError("applications.create_many: expected a list of one applicant or more")
         each = enumerate(applicants, 1)
         body = [wire_fields(f"applications.create_many: applicant {number}", one) for number, one in each]
