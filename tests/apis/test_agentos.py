@@ -40,8 +40,9 @@ async def test_key_and_agency_come_from_the_environment(monkeypatch: pytest.Monk
     await AgentOSClient(short_name="other", transport=transport).advertising.company()
     more = AgentOSClient(path_params={"tier": "advertising"}, transport=transport)
     await more.request("GET", "/v4/{tier}/{short_name}/company/company")
+    await AgentOSClient(path_params={"short_name": "third"}, transport=transport).advertising.company()
 
-    assert [request.path.split("/")[3] for request in transport.requests] == ["acme", "other", "acme"]
+    assert [request.path.split("/")[3] for request in transport.requests] == ["acme", "other", "acme", "third"]
 
 
 @pytest.mark.parametrize("given", [None, ""])

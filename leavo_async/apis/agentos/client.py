@@ -46,7 +46,9 @@ class AgentOSClient(Session):
     ) -> None:
         # The plain text leaves this frame before anything can fail.
         key, api_key = api_key if callable(api_key) else Secret.of(api_key), None
-        options["path_params"] = {**(options.get("path_params") or {}), "short_name": _checked(short_name)}
+        given = options.get("path_params") or {}
+        name = _checked(given.get("short_name") if short_name is None else short_name)
+        options["path_params"] = {**given, "short_name": name}
         super().__init__(AGENTOS, key, **options)
 
     @cached_property
