@@ -32,8 +32,8 @@ def merged_headers(common: Any, own: Mapping[str, str] | None) -> dict[str, str]
         raise ConfigError(_EXPECTED)
     if not own:
         return dict(common)
-    named = {name.lower() for name in own}
-    return {**{name: value for name, value in common.items() if name.lower() not in named}, **own}
+    named = {str(name).lower() for name in own}
+    return {**{name: value for name, value in common.items() if str(name).lower() not in named}, **own}
 
 
 def checked_headers(headers: Any, signing: Iterable[str] = ()) -> dict[str, str]:

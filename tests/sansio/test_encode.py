@@ -154,6 +154,12 @@ def test_a_header_cannot_smuggle_another(headers: dict[str, str]) -> None:
         encoded(headers=headers)
 
 
+def test_the_name_of_a_header_is_a_text() -> None:
+    """Anything else is told, and not an AttributeError from the depths."""
+    with pytest.raises(ConfigError, match=r"^headers: expected texts$"):
+        encoded(headers={5: "x"})
+
+
 @pytest.mark.parametrize(
     "url",
     [
