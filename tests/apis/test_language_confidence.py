@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import io
 import json
 import warnings
 from contextvars import ContextVar
@@ -242,6 +243,32 @@ async def test_an_accent_cannot_leave_its_place_in_the_path(accent: str) -> None
     with pytest.warns(UserWarning, match="accent"), pytest.raises(ConfigError, match=r"^accent: "):
         await speech.pronunciation(MP3, TEXT, accent=accent)
     assert transport.requests == []
+
+
+@virtual_time
+async def test_the_accent_has_one_place() -> None:
+    """Where a path parameter would be overruled without a word, and the recording scored by another accent."""
+    speech, transport = client()
+    with pytest.raises(ConfigError, match=r"^path_params: the accent is given to each call, as accent="):
+        await speech.pronunciation(MP3, TEXT, path_params={"accent": "uk"})
+    with pytest.raises(ConfigError, match=r"^path_params: the accent"):
+        client(path_params={"accent": "uk"})
+    assert transport.requests == []
+
+    await speech.pronunciation(MP3, TEXT, accent="uk", path_params=None)  # type: ignore[arg-type]
+    assert transport.requests[0].path == "/pronunciation/uk"
+
+
+@pytest.mark.parametrize("option", [{"path_params": 5}, {"headers": 5, "user_id": "7"}, {"timeout": 0}])
+@virtual_time
+async def test_an_option_that_cannot_work_leaves_the_recording_unread(option: Any) -> None:
+    """A stream can be read only once, so the call could not be made again without its fault."""
+    speech, transport = client()
+    recording = io.BytesIO(MP3)
+    with pytest.raises(ConfigError, match=f"^{next(iter(option))}: expected"):
+        await speech.pronunciation(recording, TEXT, **option)
+
+    assert (recording.tell(), transport.requests) == (0, [])
 
 
 @virtual_time

@@ -31,7 +31,7 @@ from leavo_async.apis.language_confidence.profile import (
 from leavo_async.apis.language_confidence.reading import Audio, read_audio
 from leavo_async.apis.language_confidence.users import UserId, user_headers
 from leavo_async.errors import ConfigError
-from leavo_async.options import CallOptions
+from leavo_async.options import CallOptions, checked_options
 from leavo_async.session import Session, SessionOptions
 
 # The vendor names no timeout, other clients use 15 to 90 s: these are ours, for the longest recordings.
@@ -92,6 +92,7 @@ class LanguageConfidenceClient(Session):
         if user_id is not None:
             options = {**options, "headers": _with_user(options.get("headers"), user_id)}
         super().__init__(_profile(require_user_id), key, **options)
+        _others(options.get("path_params"))
 
     async def pronunciation(
         self,
@@ -192,12 +193,20 @@ def _with_user(headers: _Headers, user_id: UserId) -> Callable[[], Mapping[str, 
 
 def _named(options: CallOptions, accent: str, user_id: str | None) -> CallOptions:
     """The options of a call to this accent, for this user."""
+    checked_options(options)  # before the recording is read, which can often be done only once
     if accent not in _ACCENTS:
         warn(f"accent: only {' and '.join(_ACCENTS)} are documented")
-    called: CallOptions = {**options, "path_params": {**options.get("path_params", {}), "accent": accent}}
+    called: CallOptions = {**options, "path_params": {**_others(options.get("path_params")), "accent": accent}}
     if user_id is not None:
         called["headers"] = merged_headers(options.get("headers") or {}, user_headers(user_id))
     return called
+
+
+def _others(path_params: Mapping[str, str] | None) -> Mapping[str, str]:
+    """The path_params, if they leave the accent alone: else two would be given, and one not heard of."""
+    if path_params and "accent" in path_params:
+        raise ConfigError("path_params: the accent is given to each call, as accent=")
+    return path_params or {}
 
 
 def _text(expected_text: Any) -> dict[str, Any]:
