@@ -81,7 +81,15 @@ def test_an_answer_without_a_score_is_none(model: Any, main: str) -> None:
 
 @pytest.mark.parametrize(
     ("changes", "is_poor"),
-    [({}, False), ({"warnings": {"noise": "loud"}}, True), ({"warnings": ["loud"]}, True), ({"words": []}, True)],
+    [
+        ({}, False),
+        ({"warnings": {"noise": "loud"}}, True),
+        ({"warnings": ["loud"]}, True),
+        ({"warnings": "loud"}, True),
+        ({"words": []}, True),
+        ({"words": None, "lowest_scoring_phonemes": None}, True),
+        ({"words": [{"word_text": "canary", "phonemes": None}]}, False),
+    ],
 )
 def test_a_success_may_be_poor(changes: Any, is_poor: bool) -> None:
     """The server answers 200 to a recording in which it has heard nothing: warnings, or no words."""

@@ -6,11 +6,15 @@ it may be missing, and what is not named here is kept.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from leavo_async.apis.language_confidence.show import coloured
+
+T = TypeVar("T")
+# A scored recording may be billed: its answer is not thrown away because nothing was written as null.
+Listed = Annotated[list[T], BeforeValidator(lambda value: [] if value is None else value)]
 
 
 class _Given(BaseModel):
@@ -87,7 +91,7 @@ class Word(_Report):
 
     word_text: str | None = None
     word_score: float | None = None
-    phonemes: list[Phoneme] = []
+    phonemes: Listed[Phoneme] = []
 
 
 class PronunciationScore(_Report):
@@ -97,11 +101,11 @@ class PronunciationScore(_Report):
     """
 
     overall_score: float
-    words: list[Word] = []
-    lowest_scoring_phonemes: list[Phoneme] = []
+    words: Listed[Word] = []
+    lowest_scoring_phonemes: Listed[Phoneme] = []
     expected_text: str | None = None
     english_proficiency_scores: EnglishProficiency | None = None
-    warnings: dict[str, Any] | list[Any] | None = None
+    warnings: Any = None
 
     @property
     def is_poor(self) -> bool:
@@ -119,7 +123,7 @@ class PartScore(_Report):
     english_proficiency_scores: EnglishProficiency | None = None
     metrics: dict[str, Any] | None = None
     feedback: Any = None
-    warnings: dict[str, Any] | list[Any] | None = None
+    warnings: Any = None
 
 
 class AssessmentMetadata(_Report):
@@ -138,7 +142,7 @@ class _Assessment(_Report):
     pronunciation: PronunciationScore | None = None
     fluency: PartScore | None = None
     metadata: AssessmentMetadata | None = None
-    warnings: dict[str, Any] | list[Any] | None = None
+    warnings: Any = None
 
     @property
     def is_poor(self) -> bool:
