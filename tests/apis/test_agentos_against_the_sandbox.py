@@ -50,6 +50,16 @@ async def test_a_long_listing_is_whole_and_in_order() -> None:
     assert count == 5
 
 
+async def test_the_lettings_of_one_branch_are_its_own() -> None:
+    """A filter that the sandbox ignored would make a test pass that asks for too much."""
+    async with both() as (agentos, sandbox):
+        branch, *_ = await agentos.advertising.branches().collect()
+        listed = [letting.OID async for letting in agentos.advertising.lettings(branch_id=branch.OID)]
+
+    assert listed == [it["OID"] for it in sandbox.stored("lettings") if it["BranchID"] == branch.OID]
+    assert 0 < len(listed) < 3
+
+
 async def test_a_sale_is_read_with_all_that_belongs_to_it() -> None:
     """From the list of all to the pictures of one."""
     async with both() as (agentos, _):

@@ -1,19 +1,22 @@
 """Tier `advertising`: what the company lets and sells."""
 
 from leavo_async.sandbox.agentos.agency import Kind
-from leavo_async.sandbox.agentos.endpoints import Asked, Endpoint, Endpoints, every, listing, shown
+from leavo_async.sandbox.agentos.endpoints import Asked, Endpoint, Endpoints, listing, shown
 from leavo_async.sandbox.agentos.given import flag
 from leavo_async.sandbox.messages import Done, Json
 
 PARTS: tuple[Kind, ...] = ("features", "floorplans", "photos", "rooms")
 
 
+def lettings(asked: Asked) -> Done:
+    """GET lettings/advertised: of all branches, or of one."""
+    return listing(asked, _of_one_branch(asked, "lettings"))
+
+
 def sales(asked: Asked) -> Done:
     """GET sales/advertised: of one branch, only developments, only investments. The names are misspelt there, too."""
     query = asked.call.query
-    records = asked.agency.all("sales")
-    if "branchID" in query:
-        records = [record for record in records if record["BranchID"] == query["branchID"]]
+    records = _of_one_branch(asked, "sales")
     if flag(query, "onlyDevelopement"):
         records = [record for record in records if record["IsDevelopment"]]
     if flag(query, "onlyInvestements"):
@@ -36,6 +39,12 @@ def part(kind: Kind) -> Endpoint:
     return endpoint
 
 
+def _of_one_branch(asked: Asked, kind: Kind) -> list[Json]:
+    """The records of the branch that the query names; all if it names none."""
+    branch = asked.call.query.get("branchID")
+    return asked.agency.all(kind) if branch is None else asked.agency.where(kind, "BranchID", branch)
+
+
 def _linked(asked: Asked, record: Json) -> Json:
     """With links to its parts; which models have links, and whether to a path or to a whole URL, is made up."""
     here = f"/v4/advertising/{asked.agency.short_name}/sales/salesinstructions/{record['OID']}"
@@ -44,7 +53,7 @@ def _linked(asked: Asked, record: Json) -> Json:
 
 
 ENDPOINTS: Endpoints = {
-    "lettings/advertised/{offset}/{count}": {"GET": every("lettings")},
+    "lettings/advertised/{offset}/{count}": {"GET": lettings},
     "sales/advertised/{offset}/{count}": {"GET": sales},
     "sales/salesinstructions/{OID}": {"GET": sale},
     **{f"sales/salesinstructions/{{OID}}/{kind}/{{offset}}/{{count}}": {"GET": part(kind)} for kind in PARTS},
