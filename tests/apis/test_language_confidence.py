@@ -321,6 +321,24 @@ async def test_each_way_has_its_longest_recording() -> None:
     assert len(transport.requests) == 3
 
 
+@virtual_time
+async def test_each_way_has_its_best_lengths() -> None:
+    """5 to 15 s for a given text, 15 to 60 s for a free answer; both ends are still good."""
+    speech, _ = client()
+    mono = STEREO[:22] + b"\1" + STEREO[23:44]
+    scores: dict[Any, tuple[int, int]] = {
+        lambda audio: speech.pronunciation(audio, TEXT): (5, 15),
+        lambda audio: speech.scripted(audio, TEXT): (5, 15),
+        lambda audio: speech.unscripted(audio): (15, 60),
+    }
+    for score, (least, most) in scores.items():
+        await score(mono + bytes(32_000 * least))
+        await score(mono + bytes(32_000 * most))
+        for seconds in (least - 1, most + 1):
+            with pytest.warns(AudioWarning, match=f"{least} to {most} s are recommended here"):
+                await score(mono + bytes(32_000 * seconds))
+
+
 @pytest.mark.parametrize(
     ("detail", "words"),
     [

@@ -115,6 +115,13 @@ def test_nothing_of_what_was_said_is_shown() -> None:
         assert "anary" not in f"{each!r} {each} {[each]}"
     assert repr(whole) == "ScriptedAssessment(overall_score=77.0)"
     assert repr(whole.pronunciation) == "PronunciationScore(overall_score=81.5)"
+    for model, wrong in (
+        (PronunciationScore, {"expected_text": ["canary"]}),
+        (AnswerContext, {"question": ["canary"]}),
+    ):
+        with pytest.raises(ValidationError) as caught:
+            model.model_validate(wrong)
+        assert "canary" not in str(caught.value)
 
 
 def test_a_notebook_shows_words_in_colour() -> None:
