@@ -139,12 +139,15 @@ async def test_the_status_of_a_message_is_read() -> None:
 
 @virtual_time
 async def test_the_company_comes_from_the_argument_or_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without one all but messages works, and they say what is missing."""
-    monkeypatch.delenv("LAABAM_COMPANY", raising=False)
-    laabam = client(FakeTransport(reply(200, {"id": "1"})), company=None)
-    await laabam.products.get("1")
-    with pytest.raises(ConfigError, match="no company: set LAABAM_COMPANY in the environment, or pass company="):
-        await laabam.messages.status("1")
+    """Without one, or with a variable that is empty, all but messages works, and they say what is missing."""
+    for empty in (None, ""):
+        monkeypatch.delenv("LAABAM_COMPANY", raising=False)
+        if empty is not None:
+            monkeypatch.setenv("LAABAM_COMPANY", empty)
+        laabam = client(FakeTransport(reply(200, {"id": "1"})), company=empty)
+        await laabam.products.get("1")
+        with pytest.raises(ConfigError, match="no company: set LAABAM_COMPANY in the environment, or pass company="):
+            await laabam.messages.status("1")
 
     monkeypatch.setenv("LAABAM_COMPANY", "from the environment")
     transport = FakeTransport(reply(200, {"id": "1"}))

@@ -40,7 +40,7 @@ class LaabamClient(Session):
         # The plain text leaves this frame before anything can fail.
         key, client_secret = client_secret if callable(client_secret) else Secret.of(client_secret), None
         company = company or os.environ.get("LAABAM_COMPANY")
-        named = {} if company is None else {"company": company}
+        named = {"company": company} if company else {}
         options["path_params"] = {**named, **options.get("path_params", {})}
         pair, client_id = _with_id(client_id, key), None  # it may be the secret, if the two are swapped
         super().__init__(LAABAM, pair, **options)
