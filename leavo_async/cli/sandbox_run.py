@@ -46,6 +46,7 @@ _USES: Mapping[str, _Use] = {
     "laabam": _Use(
         ("LAABAM_CLIENT_ID", "LAABAM_CLIENT_SECRET"),
         'LaabamClient(base_url="{url}", allow_insecure_loopback=True)',
+        ("LAABAM_COMPANY=sandbox",),
     ),
     "agentos": _Use(
         ("AGENTOS_API_KEY",),

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from leavo_async import LaabamClient
 from leavo_async.cli.commands import leavo
 from leavo_async.cli.sandbox_run import SandboxOptions, kept, told
 from leavo_async.sandbox import APIS, Sandbox
@@ -27,6 +28,18 @@ async def test_each_api_comes_with_the_lines_that_use_it(api: Any) -> None:
     assert all(line.startswith(f"  export {'' if api == 'leavo' else api.upper()}") for line in exports)
     assert list(sandbox.credentials) == [line.partition("=")[2] for line in exports[: len(sandbox.credentials)]]
     assert sandbox_url(first) in last
+
+
+@pytest.mark.asyncio
+async def test_the_lines_of_laabam_are_enough_for_its_messages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their path has a company, which is another part of how a client is told of the sandbox."""
+    async with Sandbox(api="laabam") as sandbox:
+        for line in told(sandbox, options("laabam"))[1:-1]:
+            monkeypatch.setenv(*line.removeprefix("  export ").split("="))
+        async with LaabamClient(base_url=sandbox.base_url, allow_insecure_loopback=True) as laabam:
+            message = await laabam.messages.sms(to="+44 7700 900123", message="made up")
+
+    assert [message.id] == [each["id"] for each in sandbox.stored("messages")]
 
 
 def sandbox_url(line: str) -> str:
