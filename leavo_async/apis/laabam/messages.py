@@ -13,11 +13,13 @@ from pydantic_core import PydanticCustomError
 
 from leavo_async.apis.laabam.models import Answer, Fields, Text
 
-# "919800000000" at https://doc.laabam.one/docs/messaging; no more than 15 digits: ITU-T E.164
-_NUMBER = re.compile(r"[1-9][0-9]{6,14}")
+_INDIA = "91"  # no other country's code begins with it: ITU-T E.164
+# "919800000000" at https://doc.laabam.one/docs/messaging; no more than 15 digits: ITU-T E.164. India's numbers have ten
+# behind the code (National Numbering Plan, 2003), so that a shorter one is a number of ten digits without it.
+_NUMBER = re.compile(rf"(?!{_INDIA}[0-9]{{0,9}}\Z)[1-9][0-9]{{6,14}}")
 # What people write before and between the digits.
 _PUNCTUATION = re.compile(r"^\s*\+|[\s().\-/]+")
-_INDIA = "91"  # no other country's code begins with it: ITU-T E.164
+_TRUNK = "(0)"  # as in +44 (0)20: only who calls from inside of the country dials it
 # "sender_id / template_id / pe_id are required for India DLT": https://doc.laabam.one/docs/messaging
 _DLT = ("sender_id", "template_id", "pe_id")
 # One @ with a dotted name behind it; whether the address exists only a mail can tell.
@@ -26,7 +28,7 @@ _EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 
 def _number(value: str) -> str:
     digits = _PUNCTUATION.sub("", value)
-    if not _NUMBER.fullmatch(digits):
+    if _TRUNK in value or not _NUMBER.fullmatch(digits):
         raise PydanticCustomError("phone", "is not a number with country code, such as 919800000000")
     return digits
 
