@@ -26,6 +26,7 @@ from .laabam import ID, SECRET, client, lacks, last_body
 
 ITEM: Any = {"product_id": "prd_1", "quantity": 2, "unit_price": Decimal("1500.00"), "tax_rate": 18}
 UUID = "9f4f7a52-6d1c-4b0e-9a55-2f6f3f0c7a10"
+FLOAT = 1500.1
 NEW: Any = {"customer_id": "cus_1", "items": [ITEM]}
 # As the documents show one, with made-up values.
 INVOICE: Any = {
@@ -172,7 +173,14 @@ async def test_money_comes_as_decimals() -> None:
 
 @pytest.mark.parametrize(
     ("price", "text"),
-    [(Decimal("1500.00"), "1500.00"), ("1500.10", "1500.10"), (1500, "1500"), (Decimal("1.5E+3"), "1500")],
+    [
+        (Decimal("1500.00"), "1500.00"),
+        ("1500.10", "1500.10"),
+        (1500, "1500"),
+        (Decimal("1.5E+3"), "1500"),
+        (Decimal("-0.05"), "-0.05"),
+        (Decimal(10) / 3, "3.333333333333333333333333333"),
+    ],
 )
 @virtual_time
 async def test_money_goes_out_as_decimal_texts(price: Any, text: str) -> None:
@@ -204,6 +212,13 @@ async def test_money_goes_out_as_decimal_texts(price: Any, text: str) -> None:
         ({"items": [{**ITEM, "unit_price": True}]}, "items.0.unit_price: expected a Decimal"),
         ({"items": [{**ITEM, "unit_price": "1,500"}]}, "items.0.unit_price: "),
         ({"items": [{**ITEM, "unit_price": Decimal("NaN")}]}, "items.0.unit_price: "),
+        (
+            {"items": [{**ITEM, "unit_price": Decimal(FLOAT)}]},
+            "items.0.unit_price: expected a Decimal.* 28 digits",
+        ),
+        ({"items": [{**ITEM, "unit_price": "1E+999999999"}]}, "items.0.unit_price: expected a Decimal.* 28 digits"),
+        ({"items": [{**ITEM, "unit_price": Decimal("1E-999999999")}]}, "items.0.unit_price: expected a Decimal"),
+        ({"fields": {"shipping": Decimal(FLOAT)}}, "shipping: expected a Decimal.* 28 digits"),
         ({"items": [{**ITEM, "discount": 0.1}]}, "items.0: discount: expected a Decimal"),
         ({"items": [{**ITEM, "amount": "3540.00"}]}, "items.0: amount: computed by the server"),
         ({"items": [{**ITEM, "quantity": -1}]}, "items.0.quantity"),
