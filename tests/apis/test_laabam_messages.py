@@ -102,6 +102,7 @@ async def test_a_whatsapp_message_is_a_template_or_free_text() -> None:
         ({"template": Template("a", "")}, "template.language: is empty"),
         ({"template": Template("a", "en", "Canary")}, "template.variables: "),
         ({"template": Template("a", "en", [1])}, "template.variables.0: "),  # type: ignore[list-item]
+        ({"template": "Canary"}, "template: Input should be a valid dictionary or object"),
         ({"to": "1", "template": Template("a", "en")}, "to: is not a number"),
     ],
 )

@@ -93,6 +93,8 @@ class NewSms(Fields):
 class NewTemplate(Fields):
     """The fields of a Template."""
 
+    model_config = ConfigDict(from_attributes=True)
+
     name: Text
     language: Text
     variables: list[str]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any, Unpack
 
 from leavo_async._sansio.encode import segment
@@ -67,7 +66,7 @@ class MessagesResource:
         if (template is None) == (text is None):
             raise ConfigError("messages.whatsapp: pass either template= or text=")
         if template is not None:
-            fields: dict[str, Any] = dict(to=to, type="template", template=asdict(template))
+            fields: dict[str, Any] = dict(to=to, type="template", template=template)
         elif in_service_window:
             fields = dict(to=to, type="text", text=text)
         else:
