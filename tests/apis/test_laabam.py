@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from aioresponses import aioresponses
+from pydantic import ValidationError
 
 from leavo_async import (
     AuthenticationError,
@@ -241,6 +242,14 @@ async def test_an_invoice_that_cannot_be_is_refused_before_it_is_sent(fields: An
     assert [] == transport.requests
     assert "3540" not in str(caught.value).replace('such as "3540.00"', "")
     assert (None, None) == (caught.value.__cause__, caught.value.__context__)
+
+
+def test_an_item_cannot_be_changed_once_it_is_checked() -> None:
+    """Its price may be a float otherwise, and what an order has been sent with be another thing."""
+    item = NewInvoiceItem(**{**ITEM, "discount": "1.00"})
+    for name in ("unit_price", "discount"):
+        with pytest.raises(ValidationError, match="frozen"):
+            setattr(item, name, 1500.1)
 
 
 @pytest.mark.parametrize("name", ["customers", "products", "payments"])

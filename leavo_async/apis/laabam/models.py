@@ -37,9 +37,9 @@ class Answer(BaseModel):
 
 
 class Fields(BaseModel):
-    """What is given is checked; what is not given is not sent; repr shows names alone."""
+    """What is given is checked, and cannot be changed; what is not given is not sent; repr shows names alone."""
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, frozen=True)
 
     def __repr_args__(self) -> Any:
         return [("fields", sorted(self.model_fields_set))]
