@@ -66,6 +66,17 @@ async def test_an_sms_that_cannot_be_is_refused_before_it_is_sent(fields: Any, p
 
 
 @virtual_time
+async def test_the_text_of_a_message_goes_out_as_it_is() -> None:
+    """In India it must be that of the registered template, which may end with a space."""
+    transport = accepting()
+    await client(transport).messages.sms(**{**SMS, "message": "Your code is \n"})
+    assert "Your code is \n" == last_body(transport)["message"]
+
+    await client(transport).messages.whatsapp(to=SMS["to"], text=" made up ", in_service_window=True)
+    assert " made up " == last_body(transport)["text"]
+
+
+@virtual_time
 async def test_other_countries_need_no_dlt_fields() -> None:
     """They are India's law."""
     transport = accepting()

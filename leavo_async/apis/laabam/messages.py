@@ -11,7 +11,7 @@ from typing import Annotated
 from pydantic import AfterValidator, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
 
-from leavo_async.apis.laabam.models import Answer, Fields, Text
+from leavo_async.apis.laabam.models import Answer, Fields, Text, Words
 
 _INDIA = "91"  # no other country's code begins with it: ITU-T E.164
 # "919800000000" at https://doc.laabam.one/docs/messaging; no more than 15 digits: ITU-T E.164. India's numbers have ten
@@ -74,7 +74,7 @@ class NewSms(Fields):
     """An SMS to be sent; what India needs is checked, what its templates say only the server knows."""
 
     to: Number
-    message: Text
+    message: Words
     sender_id: Text | None = None
     template_id: Text | None = None
     pe_id: Text | None = None
@@ -106,7 +106,7 @@ class NewWhatsApp(Fields):
     to: Number
     type: str
     template: NewTemplate | None = None
-    text: Text | None = None
+    text: Words | None = None
 
 
 class NewEmail(Fields):

@@ -12,13 +12,19 @@ from pydantic_core import PydanticCustomError
 from leavo_async.apis.laabam.money import Money, exact
 
 
-def _text(value: str) -> str:
+def _words(value: str) -> str:
     if not value.strip():
         raise PydanticCustomError("empty", "is empty")
-    return value.strip()
+    return value
+
+
+def _text(value: str) -> str:
+    return _words(value).strip()
 
 
 Text = Annotated[str, AfterValidator(_text)]
+Words = Annotated[str, AfterValidator(_words)]
+"""What people are to read, to the last space."""
 Status = Literal["unpaid", "partial", "paid", "voided"]
 STATUSES: tuple[Status, ...] = get_args(Status)
 
