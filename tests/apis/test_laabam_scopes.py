@@ -106,6 +106,10 @@ async def test_scopes_that_do_not_exist_are_refused_before_anything_is_sent() ->
 
 @virtual_time
 async def test_other_errors_come_as_they_are() -> None:
-    """A server that fails tells nothing of scopes."""
+    """A server that fails tells nothing of scopes, nor one that refuses the address from which the key comes."""
     with pytest.raises(ServerError):
         await client(FakeTransport(reply(500))).require_scopes("invoices:read")
+    with pytest.raises(PermissionDeniedError, match="403 ip_not_allowed") as caught:
+        await client(FakeTransport(reply(403, {"error": {"code": "ip_not_allowed"}}))).require_scopes("invoices:read")
+
+    assert (None, False) == (caught.value.missing_scope, "lacks" in str(caught.value))

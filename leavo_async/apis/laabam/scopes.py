@@ -59,6 +59,8 @@ async def _is_there(session: Session, scope: str, options: CallOptions) -> bool:
             raise  # there is no such company, and no message would go out
         return False  # the path may not exist, for most are inferred
     except PermissionDeniedError as error:
+        if error.missing_scope is None:
+            raise  # not for a scope, but for an address or an origin that the key is not for
         denied = error
     else:
         return True
