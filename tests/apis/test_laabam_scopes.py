@@ -30,7 +30,7 @@ def server(*missing: str, refusal: int = 422) -> FakeTransport:
 @pytest.mark.parametrize("refusal", [400, 422])
 @virtual_time
 async def test_scopes_that_are_there_pass(refusal: int) -> None:
-    """A listing of one item, and messages without recipient and text: one request each, and nothing is done."""
+    """A listing of one item, and messages without recipient and text, on each channel it is for; nothing is done."""
     transport = server(refusal=refusal)
     asked = ("invoices:read", "messages:sms:send", "messages:whatsapp:send", "messages:email:send", "messaging:send")
 
@@ -41,6 +41,8 @@ async def test_scopes_that_are_there_pass(refusal: int) -> None:
         ("POST", "/messaging/acme/whatsapp"),
         ("POST", "/messaging/acme/email"),
         ("POST", "/messaging/acme/sms"),
+        ("POST", "/messaging/acme/whatsapp"),
+        ("POST", "/messaging/acme/email"),
     ] == [(request.method, request.path) for request in transport.requests]
     assert transport.requests[0].url.endswith("/invoices?limit=1")
     assert {} == last_body(transport)
@@ -53,6 +55,7 @@ async def test_scopes_that_are_there_pass(refusal: int) -> None:
         ("payments:read", "/payments"),
         ("messages:whatsapp:send", "/whatsapp"),
         ("messaging:send", "/sms"),
+        ("messaging:send", "/email"),
         ("messages:read", "/messages/"),
     ],
 )

@@ -80,8 +80,9 @@ class LaabamClient(Session):
 
         No endpoint is known that lists the scopes of a key, so each is tried, one request for each: a read scope by a
         listing of one item, a sending one by a message without recipient and text, which cannot be sent (where a server
-        looks at the body before it looks at the key, that finds a scope which is not there). What only a real write
-        would tell, such as "invoices:write", cannot be checked, nor a read that is answered with 404.
+        looks at the body before it looks at the key, that finds a scope which is not there); "messaging:send", which is
+        for all channels, by one on each. What only a real write would tell, such as "invoices:write", cannot be
+        checked, nor a read that is answered with 404.
         Raises PermissionDeniedError for the first scope that the key lacks (`missing_scope`), ConfigError for one that
         is not known, NotFoundError if the server knows no such company.
         """

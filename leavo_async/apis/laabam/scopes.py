@@ -24,15 +24,16 @@ class Probe(NamedTuple):
 
 
 _NOBODY = "/messaging/{company}/messages/none"  # no message has this id
+_SENDING = {name: Probe("POST", f"/messaging/{{company}}/{name}", json={}) for name in CHANNELS}
 # Two pages of the documents spell the scopes of messages differently: docs/security has messaging:send.
-PROBES: Mapping[str, Probe | None] = {
-    **{f"{name}:read": Probe("GET", f"/{name}", params={"limit": 1}) for name in RESOURCES},
-    **{f"{name}:write": None for name in RESOURCES},
-    **{f"messages:{name}:send": Probe("POST", f"/messaging/{{company}}/{name}", json={}) for name in CHANNELS},
-    "messages:read": Probe("GET", _NOBODY),
-    "messaging:send": Probe("POST", "/messaging/{company}/sms", json={}),
+PROBES: Mapping[str, tuple[Probe, ...]] = {
+    **{f"{name}:read": (Probe("GET", f"/{name}", params={"limit": 1}),) for name in RESOURCES},
+    **{f"{name}:write": () for name in RESOURCES},
+    **{f"messages:{name}:send": (probe,) for name, probe in _SENDING.items()},
+    "messages:read": (Probe("GET", _NOBODY),),
+    "messaging:send": tuple(_SENDING.values()),
 }
-"""One for each scope; None where nothing but a real write would tell."""
+"""Those of each scope; none where nothing but a real write would tell."""
 
 
 async def require_scopes(session: Session, scopes: Iterable[str], **options: Unpack[CallOptions]) -> frozenset[str]:
@@ -47,9 +48,12 @@ async def require_scopes(session: Session, scopes: Iterable[str], **options: Unp
 
 async def _is_there(session: Session, scope: str, options: CallOptions) -> bool:
     """Whether the key is known to have the scope. Raises PermissionDeniedError if it lacks it."""
-    probe = PROBES[scope]
-    if probe is None:
-        return False
+    passed = [await _passes(session, scope, probe, options) for probe in PROBES[scope]]
+    return bool(passed) and all(passed)
+
+
+async def _passes(session: Session, scope: str, probe: Probe, options: CallOptions) -> bool:
+    """Whether the call shows that the key has the scope. Raises PermissionDeniedError if it lacks it."""
     try:
         await session.request(probe.method, probe.path, params=probe.params, json=probe.json, **options)
     except (BadRequestError, UnprocessableError):
