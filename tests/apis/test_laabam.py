@@ -15,7 +15,9 @@ from leavo_async import (
     ConfigError,
     IdempotencyMismatchError,
     KeyPair,
+    OutcomeUnknownError,
     PermissionDeniedError,
+    RetryPolicy,
     Secret,
 )
 from leavo_async.apis.laabam import Invoice, LaabamClient, NewInvoice, NewInvoiceItem, Record
@@ -192,7 +194,12 @@ async def test_money_goes_out_as_decimal_texts(price: Any, text: str) -> None:
         items=[{**ITEM, "unit_price": price}, NewInvoiceItem(**{**ITEM, "quantity": 1.5})],
         currency="INR",
         invoice_date=date(2026, 1, 31),
-        fields={"notes": "made up", "shipping": {"cost": Decimal("9.90")}, "charges": [Decimal("1E+1")]},
+        fields={
+            "customer_id": "cus_2",
+            "notes": "made up",
+            "shipping": {"cost": Decimal("9.90")},
+            "charges": [Decimal("1E+1")],
+        },
     )
 
     assert {
@@ -245,11 +252,15 @@ async def test_an_invoice_that_cannot_be_is_refused_before_it_is_sent(fields: An
 
 
 def test_an_item_cannot_be_changed_once_it_is_checked() -> None:
-    """Its price may be a float otherwise, and what an order has been sent with be another thing."""
+    """Its price could be a float otherwise; and what is refused when it is made does not show."""
     item = NewInvoiceItem(**{**ITEM, "discount": "1.00"})
     for name in ("unit_price", "discount"):
         with pytest.raises(ValidationError, match="frozen"):
             setattr(item, name, 1500.1)
+
+    with pytest.raises(ValidationError) as caught:
+        NewInvoiceItem(**{**ITEM, "unit_price": "Canary"})
+    assert "Canary" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["customers", "products", "payments"])
@@ -283,6 +294,16 @@ async def test_a_write_whose_answer_is_lost_goes_again_with_the_same_key() -> No
     first, second = transport.requests
     assert first.idempotency_key == second.idempotency_key
     assert "inv_1" == invoice.id
+
+
+@virtual_time
+async def test_a_key_that_the_server_may_have_forgotten_goes_out_no_more() -> None:
+    """It is kept for a day; after that the same write would be another one."""
+    transport = FakeTransport(reply(503), reply(429, headers={"Retry-After": "86400"}))
+    with pytest.raises(OutcomeUnknownError):
+        await client(transport, retry=RetryPolicy(max_wait=1e6)).invoices.create(**NEW)
+
+    assert 2 == len(transport.requests)
 
 
 @virtual_time

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from leavo_async import ConfigError, DailyCap, NotFoundError, PermissionDeniedError, QuotaExhaustedError
+from leavo_async import ConfigError, DailyCap, NotFoundError, PermissionDeniedError, ProtocolError, QuotaExhaustedError
 from leavo_async.apis.laabam import LAABAM, LaabamClient, Message, Template
 from leavo_async.apis.laabam.messages import NewSms
 from leavo_async.testing import FakeTransport, reply, virtual_time
@@ -133,7 +133,7 @@ async def test_an_email_has_an_address_and_whatever_fields() -> None:
     """Their names are not known, so they go as they are."""
     transport = accepting()
     messages = client(transport).messages
-    await messages.email(to=" ana@example.com ", fields={"subject": "Made up", "attempts": 1})
+    await messages.email(to=" ana@example.com ", fields={"to": "eve@example.com", "subject": "Made up", "attempts": 1})
 
     assert "/messaging/acme/email" == transport.requests[0].path
     assert {"to": "ana@example.com", "subject": "Made up", "attempts": 1} == last_body(transport)
@@ -151,6 +151,13 @@ async def test_the_status_of_a_message_is_read() -> None:
     assert "/messaging/acme/messages/a%2Fb" == transport.requests[0].path
     with pytest.raises(NotFoundError):
         await messages.status("none")
+
+
+@virtual_time
+async def test_the_status_of_another_message_is_refused() -> None:
+    """It is the answer to somebody else's call."""
+    with pytest.raises(ProtocolError, match="another id than was asked for"):
+        await client(FakeTransport(reply(200, MESSAGE))).messages.status("msg_2")
 
 
 @virtual_time
@@ -188,7 +195,12 @@ async def test_messages_have_a_limit_of_their_own() -> None:
         await laabam.request("GET", "/invoices")
     fast = transport.moments[-1] - transport.moments[-2]
 
+    for _ in range(3):
+        await laabam.messages.status("msg_1")
+    status = transport.moments[-1] - transport.moments[-2]
+
     assert 60 / 30 < slow < 2.2
+    assert 60 / 30 < status < 2.2
     assert 60 / 60 < fast < 1.1
 
 
