@@ -162,8 +162,10 @@ class Session:
         self._retry = retry or RetryPolicy()
         if limits is not None and limiter is not None:
             raise ConfigError("limits and limiter: pass one of them; a Gate has its own limits")
-        given = limits if limiter is None else limiter.limits
-        self._limits = fitting_limits(profile.limits if given is None else given, profile.routes)
+        if limiter is None:
+            self._limits = fitting_limits(profile.limits if limits is None else limits, profile.routes, profile.limits)
+        else:
+            self._limits = fitting_limits(limiter.limits, profile.routes)
         self._limiter = limiter
         self._max_in_flight = _at_least_one("max_in_flight", max_in_flight)
         self._observers = tuple(observers)

@@ -46,11 +46,19 @@ class ApiProfile:
     honoured: Honoured = "unknown"
     # A day, as most who publish it: https://docs.stripe.com/api/idempotent_requests
     key_lasts: float = 86_400.0
-    # Names of the field: Stripe's, Square's, and plain ones.
+    # Names of the field: Stripe's, Square's, and plain ones, those in either case.
     mismatch_codes: frozenset[str] = frozenset(
-        {"IDEMPOTENCY_MISMATCH", "IDEMPOTENCY_KEY_REUSED", "idempotency_error", "idempotency_key_reused"}
+        {
+            "IDEMPOTENCY_MISMATCH",
+            "idempotency_mismatch",
+            "IDEMPOTENCY_KEY_REUSED",
+            "idempotency_key_reused",
+            "idempotency_error",
+        }
     )
-    in_progress_codes: frozenset[str] = frozenset({"IDEMPOTENCY_IN_PROGRESS", "idempotency_key_in_use"})
+    in_progress_codes: frozenset[str] = frozenset(
+        {"IDEMPOTENCY_IN_PROGRESS", "idempotency_in_progress", "idempotency_key_in_use"}
+    )
     mismatch_statuses: frozenset[int] = frozenset()
     wait_after_429: float | None = 60.0
     block_wait: float | None = None

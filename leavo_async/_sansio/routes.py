@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from leavo_async._sansio.idempotency import Repeat
-from leavo_async._sansio.limits import Limit, checked_limits
+from leavo_async._sansio.limits import DailyCap, Limit, checked_limits
 from leavo_async._sansio.messages import Lookup
 from leavo_async.errors import ConfigError
 
@@ -78,15 +78,21 @@ def route_of(routes: Iterable[Route], method: str, path: str) -> Route:
     return PLAIN
 
 
-def fitting_limits(limits: Iterable[Limit], routes: Sequence[Route]) -> tuple[Limit, ...]:
-    """The limits, if each is for a group that some route has, or for the whole key; ConfigError otherwise."""
+def fitting_limits(limits: Iterable[Limit], routes: Sequence[Route], known: Iterable[Limit] = ()) -> tuple[Limit, ...]:
+    """The limits, if each is for a group that some route has, or for the whole key; ConfigError otherwise.
+
+    known: those of the API. Of these, caps of unknown height hold beside others: that there is one decides what a long
+    wait after a 429 is about, and it limits nothing before that.
+    """
     checked = checked_limits(limits)
     groups = {group for route in routes for group in route.groups}
     for limit in checked:
         if limit.group is not None and limit.group not in groups:
-            known = f"known are {', '.join(sorted(groups))}" if groups else "it has none"
-            raise ConfigError(f"limits: this API has no group of routes {limit.group!r}: {known}")
-    return checked
+            names = f"known are {', '.join(sorted(groups))}" if groups else "it has none"
+            raise ConfigError(f"limits: this API has no group of routes {limit.group!r}: {names}")
+    capped = {limit.group for limit in checked if isinstance(limit, DailyCap)}
+    caps = (limit for limit in known if isinstance(limit, DailyCap) and limit.requests is None)
+    return (*checked, *(cap for cap in caps if cap.group not in capped))
 
 
 @lru_cache(maxsize=256)

@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 
-from leavo_async import ConfigError, DailyCap, NotFoundError, PermissionDeniedError, ProtocolError, QuotaExhaustedError
+from leavo_async import (
+    ConfigError,
+    DailyCap,
+    NotFoundError,
+    PermissionDeniedError,
+    ProtocolError,
+    QuotaExhaustedError,
+    RateLimit,
+)
 from leavo_async.apis.laabam import LAABAM, LaabamClient, Message, Template
 from leavo_async.apis.laabam.messages import NewSms
 from leavo_async.testing import FakeTransport, reply, virtual_time
@@ -272,3 +280,14 @@ def test_neither_text_nor_number_is_shown_of_a_message() -> None:
 def test_the_client_is_that_of_its_profile() -> None:
     """For those who pass the limits on."""
     assert repr(LaabamClient(ID, SECRET)) == f"<LaabamClient {LAABAM.base_url} not opened>"
+
+
+@virtual_time
+async def test_a_cap_that_the_server_tells_stops_its_channel_alone() -> None:
+    """Also where the key has other limits than the usual ones."""
+    transport = FakeTransport(reply(429, None, {"Retry-After": "40000"}), reply(200, {"data": {"id": "inv_1"}}))
+    laabam = client(transport, limits=[RateLimit(120)])
+
+    with pytest.raises(QuotaExhaustedError):
+        await laabam.messages.sms(to="4915100000000", message="Hello")
+    assert "inv_1" == (await laabam.invoices.get("inv_1")).id

@@ -43,6 +43,16 @@ def test_a_limit_for_a_group_that_no_route_has_is_refused() -> None:
         fitting_limits([DailyCap(5, "sms")], ())
 
 
+def test_caps_of_unknown_height_hold_beside_other_limits() -> None:
+    """They say what a refusal for hours is about; a cap of one's own stands for it."""
+    known = [RateLimit(60), DailyCap(None, "sms"), DailyCap(9, "mail")]
+    routes = (Route("POST", "/sms", groups=("sms",)), Route("POST", "/mail", groups=("mail",)))
+
+    assert (RateLimit(120), DailyCap(None, "sms")) == fitting_limits([RateLimit(120)], routes, known)
+    assert (DailyCap(5, "sms"),) == fitting_limits([DailyCap(5, "sms")], routes, known)
+    assert tuple(known) == fitting_limits(known, routes, known)
+
+
 @pytest.mark.parametrize("path", ["/", "leads", "/leads/{id", "/{id}:do", "/a b", "/a/../b", "/a//b", "/a?b=c"])
 def test_a_route_that_no_path_can_fit_is_refused(path: str) -> None:
     """A name stands for a whole segment, and the rest for itself."""
