@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
-from pydantic_core import PydanticCustomError, PydanticSerializationError, from_json, to_json
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from leavo_async._sansio.validation import checked
 from leavo_async.apis.agentos.models import Details
+from leavo_async.apis.shapes import Given, email_address
 from leavo_async.errors import ConfigError
 
 F = TypeVar("F", bound="Form")
 
-# One @ with a dotted name behind it; whether the address exists only a mail can tell.
-_EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 _WORDS = {"id": "ID", "oid": "OID"}
 _UNFIT = object()
 
 
 def _wire_name(name: str) -> str:
     return "".join(_WORDS.get(word, word.capitalize()) for word in name.split("_"))
-
-
-def _email(value: str) -> str:
-    if not _EMAIL.fullmatch(value):
-        raise PydanticCustomError("email", "is not an e-mail address")
-    return value
 
 
 def _plain(value: Any) -> Any:
@@ -42,21 +34,19 @@ Line = Annotated[str, StringConstraints(max_length=255)]
 Needed = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 Prose = Annotated[str, StringConstraints(max_length=20_000)]
 # The longest address that mail can carry: https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1.3
-Email = Annotated[str, StringConstraints(max_length=254), AfterValidator(_email)]
+Email = Annotated[str, StringConstraints(max_length=254), AfterValidator(email_address)]
 # Given back as it came: whatever agentOS has put into it.
 Allocation = Annotated[dict[str, Any], BeforeValidator(_plain)]
 
 
-class Form(BaseModel):
+class Form(Given):
     """Fields by their Python names, or by agentOS's. Spaces around texts are dropped; what is empty is not sent."""
 
     model_config = ConfigDict(
-        extra="forbid",
         alias_generator=_wire_name,
         populate_by_name=True,
         loc_by_alias=False,
         str_strip_whitespace=True,
-        hide_input_in_errors=True,
         revalidate_instances="always",  # its attributes may have been set since
     )
 
@@ -66,12 +56,6 @@ class Form(BaseModel):
         """Without the fields that somebody left empty, which web forms send as empty texts."""
         is_form = isinstance(given, Mapping)
         return {name: value for name, value in given.items() if value != ""} if is_form else given
-
-    def __repr_args__(self) -> Any:
-        return [("fields", sorted(self.model_fields_set))]
-
-    def __str__(self) -> str:
-        return repr(self)
 
 
 class TenancyApplication(Form):

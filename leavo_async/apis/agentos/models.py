@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from leavo_async.apis.shapes import Answer
 
 
-class Details(BaseModel):
+class Details(Answer):
     """An answer with its fields as attributes, under agentOS's own names: `slot.Start`.
 
     No field is promised: of V4 no specification was found. repr shows no values (model_dump() shows all).
     """
 
-    model_config = ConfigDict(extra="allow", hide_input_in_errors=True)
+    shown: ClassVar[tuple[str, ...]] = ()
 
     if TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any: ...
-
-    def __repr_args__(self) -> Any:
-        return []
-
-    def __str__(self) -> str:
-        return repr(self)
 
 
 class Record(Details):
@@ -33,8 +27,7 @@ class Record(Details):
     https://letmc.zendesk.com/hc/en-us/articles/20070864478237
     """
 
+    shown = ("OID",)
+
     OID: str
     ETag: str | None = None
-
-    def __repr_args__(self) -> Any:
-        return [("OID", self.OID)]

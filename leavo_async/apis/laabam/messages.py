@@ -11,7 +11,8 @@ from typing import Annotated
 from pydantic import AfterValidator, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
 
-from leavo_async.apis.laabam.models import Answer, Fields, Text, Words
+from leavo_async.apis.laabam.models import Fields
+from leavo_async.apis.shapes import Answer, Email, Text, Words
 
 _INDIA = "91"  # no other country's code begins with it: ITU-T E.164
 # "919800000000" at https://doc.laabam.one/docs/messaging; no more than 15 digits: ITU-T E.164. India's numbers have ten
@@ -22,8 +23,6 @@ _PUNCTUATION = re.compile(r"^\s*\+|[\s().\-/]+")
 _TRUNK = "(0)"  # as in +44 (0)20: only who calls from inside of the country dials it
 # "sender_id / template_id / pe_id are required for India DLT": https://doc.laabam.one/docs/messaging
 _DLT = ("sender_id", "template_id", "pe_id")
-# One @ with a dotted name behind it; whether the address exists only a mail can tell.
-_EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 
 
 def _number(value: str) -> str:
@@ -33,14 +32,7 @@ def _number(value: str) -> str:
     return digits
 
 
-def _email(value: str) -> str:
-    if not _EMAIL.fullmatch(value.strip()):
-        raise PydanticCustomError("email", "is not an e-mail address")
-    return value.strip()
-
-
 Number = Annotated[str, AfterValidator(_number)]
-Email = Annotated[str, AfterValidator(_email)]
 
 
 class Message(Answer):

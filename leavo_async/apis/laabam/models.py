@@ -6,52 +6,20 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from leavo_async.apis.laabam.money import Money, exact
+from leavo_async.apis.shapes import Answer, Given, Text
 
-
-def _words(value: str) -> str:
-    if not value.strip():
-        raise PydanticCustomError("empty", "is empty")
-    return value
-
-
-def _text(value: str) -> str:
-    return _words(value).strip()
-
-
-Text = Annotated[str, AfterValidator(_text)]
-Words = Annotated[str, AfterValidator(_words)]
-"""What people are to read, to the last space."""
 Status = Literal["unpaid", "partial", "paid", "voided"]
 STATUSES: tuple[Status, ...] = get_args(Status)
 
 
-class Answer(BaseModel):
-    """Fields that the server adds are kept; repr shows no personal data and no amounts (model_dump() shows all)."""
+class Fields(Given):
+    """What is given is checked, and cannot be changed."""
 
-    model_config = ConfigDict(extra="allow", hide_input_in_errors=True)
-    shown: ClassVar[tuple[str, ...]] = ("id", "created_at")
-
-    def __repr_args__(self) -> Any:
-        return [(name, getattr(self, name)) for name in self.shown if hasattr(self, name)]
-
-    def __str__(self) -> str:
-        return repr(self)
-
-
-class Fields(BaseModel):
-    """What is given is checked, and cannot be changed; what is not given is not sent; repr shows names alone."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, frozen=True)
-
-    def __repr_args__(self) -> Any:
-        return [("fields", sorted(self.model_fields_set))]
-
-    def __str__(self) -> str:
-        return repr(self)
+    model_config = ConfigDict(frozen=True)
 
 
 class OpenFields(Fields):

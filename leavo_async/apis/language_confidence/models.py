@@ -8,28 +8,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BeforeValidator
 
 from leavo_async.apis.language_confidence.show import coloured
+from leavo_async.apis.shapes import Answer, Given
 
 T = TypeVar("T")
 # A scored recording may be billed: its answer is not thrown away because nothing was written as null.
 Listed = Annotated[list[T], BeforeValidator(lambda value: [] if value is None else value)]
 
 
-class _Given(BaseModel):
-    """What is given is checked; what is not given is not sent."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
-    def __repr_args__(self) -> Any:
-        return [("fields", sorted(self.model_fields_set))]
-
-    def __str__(self) -> str:
-        return repr(self)
-
-
-class UserMetadata(_Given):
+class UserMetadata(Given):
     """Who speaks, so that the scores fit.
 
     Values seen in other clients: speaker_gender male, female; speaker_age child, adolescent, adult;
@@ -41,7 +30,7 @@ class UserMetadata(_Given):
     speaker_english_level: str | None = None
 
 
-class AnswerContext(_Given):
+class AnswerContext(Given):
     """What a free answer should be about; with it the answer's relevance is scored.
 
     https://docs.languageconfidence.ai/docs/guides/speech-assessment-api/content-relevance
@@ -52,17 +41,12 @@ class AnswerContext(_Given):
     valid_answer_description: str | None = None
 
 
-class _Report(BaseModel):
-    """Fields that the server adds are kept; repr shows numbers alone and none of what was said, model_dump() all."""
-
-    model_config = ConfigDict(extra="allow", hide_input_in_errors=True)
+class _Report(Answer):
+    """repr shows numbers alone and none of what was said."""
 
     def __repr_args__(self) -> Any:
         named = [(name, getattr(self, name)) for name in type(self).model_fields]
         return [(name, value) for name, value in named if isinstance(value, (int, float))]
-
-    def __str__(self) -> str:
-        return repr(self)
 
 
 class Prediction(_Report):

@@ -6,21 +6,15 @@ import re
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
+
+from leavo_async.apis.shapes import Answer, Email, Given, Text
 
 # Country code and number: https://docs.leavo.ai/en/api-reference/leads/create asks for E.164.
 _E164 = re.compile(r"\+[1-9]\d{6,14}")
 # What people write between the digits.
 _PUNCTUATION = re.compile(r"[\s().\-/]+")
-# One @ with a dotted name behind it; whether the address exists only a mail can tell.
-_EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
-
-
-def _text(value: str) -> str:
-    if not value.strip():
-        raise PydanticCustomError("empty", "is empty")
-    return value.strip()
 
 
 def _phone(value: str) -> str:
@@ -30,30 +24,10 @@ def _phone(value: str) -> str:
     return digits
 
 
-def _email(value: str) -> str:
-    if not _EMAIL.fullmatch(value.strip()):
-        raise PydanticCustomError("email", "is not an e-mail address")
-    return value.strip()
-
-
-Text = Annotated[str, AfterValidator(_text)]
 Phone = Annotated[str, AfterValidator(_phone)]
-Email = Annotated[str, AfterValidator(_email)]
 
 
-class _Model(BaseModel):
-    """Fields that the server adds are kept; repr shows no personal data (model_dump() shows all)."""
-
-    model_config = ConfigDict(extra="allow", hide_input_in_errors=True)
-
-    def __repr_args__(self) -> Any:
-        return [(name, getattr(self, name)) for name in ("id", "created_at") if hasattr(self, name)]
-
-    def __str__(self) -> str:
-        return repr(self)
-
-
-class Named(_Model):
+class Named(Answer):
     """A status or a tag: an id, a name and a colour."""
 
     id: str
@@ -61,7 +35,7 @@ class Named(_Model):
     color: str | None = None
 
 
-class Lead(_Model):
+class Lead(Answer):
     """A lead as the server gives it; fields that an answer leaves out are None or empty."""
 
     id: str
@@ -77,21 +51,11 @@ class Lead(_Model):
     updated_at: datetime | None = None
 
 
-class _Fields(BaseModel):
-    """What is given is checked; what is not given is not sent."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
+class _Fields(Given):
     email: Email | None = None
     company: str | None = None
     status_id: str | None = None
     custom_fields: dict[str, Any] | None = None
-
-    def __repr_args__(self) -> Any:
-        return [("fields", sorted(self.model_fields_set))]
-
-    def __str__(self) -> str:
-        return repr(self)
 
 
 class NewLead(_Fields):
