@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
+T = TypeVar("T")
 # One @ with a dotted name behind it; whether the address exists only a mail can tell.
 _EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 
@@ -57,6 +58,10 @@ def email_address(value: str) -> str:
     return value.strip()
 
 
+Id = Annotated[str, Field(coerce_numbers_to_str=True)]
+"""An id, as text: some servers write it as a number."""
+Listed = Annotated[list[T], BeforeValidator(lambda value: [] if value is None else value)]
+"""A list for which some servers write null: what else an answer holds is not thrown away for that."""
 Text = Annotated[str, AfterValidator(_text)]
 """A text that says something, without the spaces around it."""
 Words = Annotated[str, AfterValidator(_words)]

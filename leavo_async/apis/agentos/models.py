@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from leavo_async.apis.shapes import Answer
+from leavo_async.apis.shapes import Answer, Id
 
 
 class Details(Answer):
@@ -29,5 +29,5 @@ class Record(Details):
 
     shown = ("OID",)
 
-    OID: str
+    OID: Id
     ETag: str | None = None

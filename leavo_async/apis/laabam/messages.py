@@ -12,7 +12,7 @@ from pydantic import AfterValidator, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
 
 from leavo_async.apis.laabam.models import Fields
-from leavo_async.apis.shapes import Answer, Email, Text, Words
+from leavo_async.apis.shapes import Answer, Email, Id, Text, Words
 
 _INDIA = "91"  # no other country's code begins with it: ITU-T E.164
 # "919800000000" at https://doc.laabam.one/docs/messaging; no more than 15 digits: ITU-T E.164. India's numbers have ten
@@ -43,7 +43,7 @@ class Message(Answer):
 
     shown = ("id", "channel", "status", "created_at")
 
-    id: str
+    id: Id
     channel: str | None = None
     status: str | None = None
     to: str | None = None

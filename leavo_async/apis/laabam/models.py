@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from leavo_async.apis.laabam.money import Money, exact
-from leavo_async.apis.shapes import Answer, Given, Text
+from leavo_async.apis.shapes import Answer, Given, Id, Listed, Text
 
 Status = Literal["unpaid", "partial", "paid", "voided"]
 STATUSES: tuple[Status, ...] = get_args(Status)
@@ -61,7 +61,7 @@ class Invoice(Answer):
 
     shown = ("id", "status", "created_at")
 
-    id: str
+    id: Id
     number: str | None = None
     status: str | None = None
     customer_id: str | None = None
@@ -73,14 +73,14 @@ class Invoice(Answer):
     due_amount: Decimal | None = None
     invoice_date: date | None = None
     due_date: date | None = None
-    items: list[InvoiceItem] = []
+    items: Listed[InvoiceItem] = []
     created_at: datetime | None = None
 
 
 class Record(Answer):
     """A record of which the documents name no fields: its id, and whatever the server sends as attributes."""
 
-    id: str
+    id: Id
 
 
 class NewRecord(OpenFields):

@@ -6,16 +6,10 @@ it may be missing, and what is not named here is kept.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeVar
-
-from pydantic import BeforeValidator
+from typing import Any
 
 from leavo_async.apis.language_confidence.show import coloured
-from leavo_async.apis.shapes import Answer, Given
-
-T = TypeVar("T")
-# A scored recording may be billed: its answer is not thrown away because nothing was written as null.
-Listed = Annotated[list[T], BeforeValidator(lambda value: [] if value is None else value)]
+from leavo_async.apis.shapes import Answer, Given, Listed
 
 
 class UserMetadata(Given):
