@@ -20,6 +20,10 @@ from aioresponses import aioresponses
 
 import leavo_async
 from leavo_async import errors
+from leavo_async.apis.agentos import AGENTOS
+from leavo_async.apis.laabam import LAABAM
+from leavo_async.apis.language_confidence import LANGUAGE_CONFIDENCE
+from leavo_async.apis.leavo import LEAVO
 from leavo_async.cli.exit_codes import ExitCode
 from leavo_async.sandbox import Fault, Sandbox
 
@@ -189,6 +193,23 @@ def test_the_settings_page_names_every_setting() -> None:
     named = set(re.findall(r"^\| `(\w+)`", page, re.MULTILINE)) | {"credentials"}
 
     assert named - {"api_key"} == {"credentials", *leavo_async.session.SessionOptions.__annotations__}
+
+
+def test_the_settings_page_has_the_defaults_of_each_api() -> None:
+    """Where their keys come from, where they are, how much a key may send, and how long it waits."""
+    page = (ROOT / "docs/reference/settings.md").read_text()
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines() if line.startswith("|")]
+    table = {row[0]: row[1:] for row in rows if len(row) == 5}
+    for column, profile in enumerate((LEAVO, LAABAM, AGENTOS, LANGUAGE_CONFIDENCE)):
+        said = {name: cells[column] for name, cells in table.items()}
+        rate = next((str(limit.requests) for limit in profile.limits), "none")
+        wait = "growing" if profile.wait_after_429 is None else f"{profile.wait_after_429:g} s"
+        assert profile.key_variable in said["environment"]
+        assert profile.id_variable in said["environment"]
+        assert said["`base_url`"] == f"`{profile.base_url}`"
+        assert said["`limits`, a minute"].startswith(rate)
+        assert said["`idempotency`"].startswith(f'"{profile.honoured}"'.join("``"))
+        assert said["wait after a 429 that names none"].startswith(wait)
 
 
 def test_the_exit_codes_are_those_of_the_page() -> None:
