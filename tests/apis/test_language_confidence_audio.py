@@ -280,6 +280,17 @@ async def test_a_recording_may_be_held_in_many_ways(tmp_path: Path) -> None:
 
 
 @pytest.mark.asyncio
+async def test_the_file_of_a_form_is_read_in_parts() -> None:
+    """As aiohttp's `request.multipart()` gives it, whose `read` takes no size."""
+    sent = aiohttp.StreamReader(Mock(), 8, loop=asyncio.get_running_loop())
+    sent.feed_data(b"--x\r\nContent-Disposition: form-data; name=a; filename=a.wav\r\n\r\n" + wav() + b"\r\n--x--\r\n")
+    sent.feed_eof()
+    upload: Any = await aiohttp.MultipartReader({"Content-Type": "multipart/form-data; boundary=x"}, sent).next()
+
+    assert await read_audio(upload) == wav()
+
+
+@pytest.mark.asyncio
 async def test_files_are_read_off_the_event_loop() -> None:
     """A slow disk stops nobody else."""
     seen: list[threading.Thread] = []

@@ -51,7 +51,8 @@ async def read_audio(audio: Audio) -> bytes:
         return bytes(audio)
     if isinstance(audio, (str, os.PathLike)):
         return await asyncio.to_thread(_read_path, audio)
-    read: Callable[[int], Any] | None = getattr(audio, "read", None)
+    # The part of a form, in aiohttp, has a `read` without size for all of it, however much that is.
+    read: Callable[[int], Any] | None = getattr(audio, "read_chunk", None) or getattr(audio, "read", None)
     # Before __aiter__: streams that have both iterate by lines, which recordings do not have.
     if inspect.iscoroutinefunction(read):
         return await _gathered(_parts(read))
