@@ -161,20 +161,20 @@ async def test_the_user_is_the_calls_then_the_clients() -> None:
 
 @virtual_time
 async def test_a_context_variable_gives_each_request_its_own_user() -> None:
-    """A web app sets it once for each request; calls at the same time do not mix."""
-    user: ContextVar[str] = ContextVar("user")
-    common = iter(["a", "b", "c"])
+    """A web app sets it in each request, None for nobody; calls at the same time do not mix."""
+    user: ContextVar[str | None] = ContextVar("user")
+    common = iter(["a", "b", "c", "d"])
     speech, transport = client(user_id=user, headers=lambda: {"X-Trace": next(common)})
 
-    async def request_of(name: str) -> None:
+    async def request_of(name: str | None) -> None:
         user.set(name)
         await speech.pronunciation(MP3, TEXT)
 
-    await asyncio.gather(request_of("7"), request_of("8"))
+    await asyncio.gather(request_of("7"), request_of("8"), request_of(None))
     await speech.pronunciation(MP3, TEXT)
 
-    assert sorted(map(str, users_of(transport))) == ["7", "8", "None"]
-    assert sorted(request.headers["X-Trace"] for request in transport.requests) == ["a", "b", "c"]
+    assert sorted(map(str, users_of(transport))) == ["7", "8", "None", "None"]
+    assert sorted(request.headers["X-Trace"] for request in transport.requests) == ["a", "b", "c", "d"]
 
 
 @virtual_time
