@@ -250,7 +250,7 @@ def _exhausted(call: Call[T], reset_at: float) -> QuotaExhaustedError:
 
 
 def _not_sent(call: Call[T]) -> str:
-    return "" if call.history else "; nothing was sent"
+    return "; nothing was sent" if call.step == "queue" and not call.history else ""
 
 
 async def _exchange(call: Call[T]) -> Response | Failure:

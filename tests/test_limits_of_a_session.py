@@ -157,6 +157,7 @@ async def test_a_cap_told_by_the_server_is_not_slept_on() -> None:
     with pytest.raises(QuotaExhaustedError) as error:
         await made.request("POST", "/messages/sms")
     assert (error.value.reset_at, [attempt.status for attempt in error.value.attempts]) == (45_000, [429])
+    assert "nothing was sent" not in str(error.value)
     with pytest.raises(QuotaExhaustedError):
         await made.request("POST", "/messages/sms")
     await made.request("GET", "/x")
