@@ -185,6 +185,8 @@ async def test_all_calls_have_the_fields_and_path_params_of_their_session() -> N
         ({"headers": {"Host": "x"}}, "headers: Host is set by the library"),
         ({"headers": [("X", "a")]}, "headers: expected a mapping"),
         ({"headers": {"X": "a\r\nb"}}, "characters that no header may have"),
+        ({"auth": HeaderKey("X-Key: 1")}, "auth: 'X-Key: 1' is no name of a header field"),
+        ({"auth": HeaderKey("")}, "auth: '' is no name"),
         ({"path_params": {"a": ".."}}, "path_params: a: expected a non-empty text"),
         ({"path_params": {"a": 7}}, "expected a mapping of names to texts"),
         ({"path_params": "ab"}, "expected a mapping of names to texts"),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, NoReturn, Protocol
 
+from leavo_async._sansio.fields import is_field_name
 from leavo_async.errors import ConfigError
 
 _PLACEHOLDER = re.compile(r"^your[_-]|[<>{}$]|x{3,}$|\.\.\.|changeme", re.IGNORECASE)
@@ -203,9 +204,15 @@ class HeaderPair(NamedTuple):
 
 
 def names_of(auth: Auth) -> frozenset[str]:
-    """The header fields and parameters that sign, in small letters: a call must not have its own."""
+    """The header fields and parameters that sign, in small letters: a call must not have its own.
+
+    Raises ConfigError for what no header field can be called.
+    """
     anybody = KeyPair("", "")
-    return frozenset(name.lower() for name in (*auth.headers(anybody), *auth.params(anybody)))
+    fields = auth.headers(anybody)
+    if wrong := [name for name in fields if not is_field_name(name)]:
+        raise ConfigError(f"auth: {wrong[0]!r} is no name of a header field")
+    return frozenset(name.lower() for name in (*fields, *auth.params(anybody)))
 
 
 def checked_key(secret: Secret | None, auth: Auth, *, variables: str) -> Secret:

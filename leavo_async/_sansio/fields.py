@@ -26,6 +26,11 @@ class HeaderRule(NamedTuple):
     required: bool = False
 
 
+def is_field_name(name: Any) -> bool:
+    """Whether a header field can have this name (RFC 9110 §5.1)."""
+    return isinstance(name, str) and _NAME.fullmatch(name) is not None
+
+
 def merged_headers(common: Any, own: Mapping[str, str] | None) -> dict[str, str]:
     """Both; where they name the same field, in whatever letters, the call's own."""
     if not isinstance(common, Mapping):  # a function may have given it
@@ -46,7 +51,7 @@ def checked_headers(headers: Any, signing: Iterable[str] = ()) -> dict[str, str]
     for name, value in headers.items():
         if not isinstance(name, str) or not isinstance(value, str):
             raise ConfigError("headers: expected texts")
-        if not _NAME.fullmatch(name) or not all(c == "\t" or c.isprintable() for c in value):
+        if not is_field_name(name) or not all(c == "\t" or c.isprintable() for c in value):
             raise ConfigError("headers: a name or value holds characters that no header may have")
         if name.lower() in _OURS or name.lower() in signing:
             raise ConfigError(f"headers: {name} is set by the library" + _other_way(name))
