@@ -159,6 +159,13 @@ async def test_the_user_is_the_calls_then_the_clients() -> None:
     assert "X-User-ID" not in transport.requests[2].headers
 
 
+@pytest.mark.parametrize("headers", [{"api-key": "another"}, {"X-A": "a\r\nb"}, [("X-A", "a")]])
+def test_headers_that_cannot_be_are_refused_at_once(headers: Any) -> None:
+    """As every session does, also beside a user."""
+    with pytest.raises(ConfigError, match=r"^headers: "):
+        client(user_id="7", headers=headers)
+
+
 @virtual_time
 async def test_a_context_variable_gives_each_request_its_own_user() -> None:
     """A web app sets it in each request, None for nobody; calls at the same time do not mix."""

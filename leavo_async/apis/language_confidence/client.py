@@ -54,7 +54,7 @@ class _Kind:
 _PRONUNCIATION = _Kind(PRONUNCIATION, Length(30, (5, 15)), PronunciationScore)
 _SCRIPTED = _Kind(SCRIPTED, Length(60, (5, 15)), ScriptedAssessment)
 _UNSCRIPTED = _Kind(UNSCRIPTED, Length(120, (15, 60)), UnscriptedAssessment)
-_Headers = Mapping[str, str] | Callable[[], Mapping[str, str]] | None
+_Headers = Callable[[], Mapping[str, str]]
 
 
 class LanguageConfidenceClient(Session):
@@ -89,9 +89,9 @@ class LanguageConfidenceClient(Session):
         key, api_key = api_key if callable(api_key) else Secret.of(api_key), None
         self._timeout_unscripted = options.get("timeout", _TIMEOUT_UNSCRIPTED)
         options = {"timeout": _TIMEOUT, **options}
-        if user_id is not None:
-            options = {**options, "headers": _with_user(options.get("headers"), user_id)}
         super().__init__(_profile(require_user_id), key, **options)
+        if user_id is not None:
+            self._rules = replace(self._rules, headers=_with_user(self._rules.headers, user_id))
         _others(options.get("path_params"))
 
     async def pronunciation(
@@ -181,12 +181,12 @@ def _profile(require_user_id: bool) -> ApiProfile:
     return replace(LANGUAGE_CONFIDENCE, header_rules=rules)
 
 
-def _with_user(headers: _Headers, user_id: UserId) -> Callable[[], Mapping[str, str]]:
+def _with_user(common: _Headers | None, user_id: UserId) -> _Headers:
     """The header fields of each call, with those that the caller gives for all of them."""
     user_headers(user_id)  # a bad one is refused here already
 
     def fields() -> Mapping[str, str]:
-        return merged_headers((headers() if callable(headers) else headers) or {}, user_headers(user_id))
+        return merged_headers(common() if common else {}, user_headers(user_id))
 
     return fields
 
