@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from leavo_async import ConfigError, Pages, PermissionDeniedError, Session
+from leavo_async import ApiProfile, ConfigError, Pages, PermissionDeniedError, Session
 
 PAGE = (Path(__file__).parent.parent / "docs/how-to/add-an-api.md").read_text()
 CODE = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)[0]
@@ -79,3 +80,10 @@ async def test_the_fifth_api_works() -> None:
     assert {"made-up-key"} == set(parcels.keys)
     assert ["p 1/2"] == list(parcels.labels.values())
     assert "labels:write" == caught.value.missing_scope
+
+
+def test_the_page_names_every_field_of_a_profile() -> None:
+    """What it does not name, nobody asks the documents of an API for."""
+    fields = {field.name for field in dataclasses.fields(ApiProfile)}
+
+    assert [name for name in sorted(fields) if not re.search(rf"`{name}`|^ +{name}=", PAGE, re.MULTILINE)] == []
