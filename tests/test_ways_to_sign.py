@@ -142,7 +142,7 @@ async def test_what_a_401_may_mean_is_the_profiles_to_say() -> None:
     profile = dataclasses.replace(PROFILE, on_401="the key is wrong, or the tier is not enabled for it")
     api = Session(profile, CANARY, transport=FakeTransport(reply(401)))
 
-    with pytest.raises(AuthenticationError, match="tier is not enabled for it: put a valid one into MADE_UP_SECRET"):
+    with pytest.raises(AuthenticationError, match="enabled for it: put a valid one into MADE_UP_ID and MADE_UP_SECRET"):
         await api.request("GET", "/x")
 
 

@@ -48,8 +48,10 @@ _SCOPE = re.compile(r'\bscope="([^"]+)"')
 _SCOPE_FIELDS = ("missing_scope", "required_scope", "scope")
 _BLOCKED = "the key is blocked for having gone on after a 429, or has no right to this"
 _LACKS_SCOPE = "insufficient_scope"  # the code for it, RFC 6750 §3.1
-# Names of the field: most APIs', ASP.NET's, FastAPI's, and those of RFC 9457.
-_MESSAGES = ("message", "Message", "detail", "title")
+# Names of the field: those of RFC 6749, most APIs', ASP.NET's, FastAPI's, and those of RFC 9457.
+_MESSAGES = ("error_description", "message", "Message", "detail", "title")
+# The code alone, as RFC 6749 §5.2 has it beside an error_description.
+_CODE = re.compile(r"[a-z]+(?:_[a-z]+)+")
 
 
 def read(
@@ -85,7 +87,8 @@ def api_error(profile: ApiProfile, request: Request, response: Response, *, is_b
         response=response,
     )
     if isinstance(error, AuthenticationError):
-        error.args = (f"{error}; {profile.on_401}: put a valid one into {profile.key_variable}",)
+        variables = " and ".join(filter(None, (profile.id_variable, profile.key_variable)))
+        error.args = (f"{error}; {profile.on_401}: put a valid one into {variables}",)
     if isinstance(error, PermissionDeniedError) and (scope := _missing_scope(profile, request, response, error)):
         error.missing_scope = scope
         error.args = (f"{error}; the key lacks the scope {scope}",)
@@ -190,5 +193,6 @@ def _error_part(parsed: Any) -> dict[str, Any]:
         return {}
     part = parsed.get("error", parsed.get("detail"))
     if isinstance(part, str):
-        return {"message": part, **parsed}
+        code = {"code": part} if _CODE.fullmatch(part) else {}
+        return {"message": part, **code, **parsed}
     return part if isinstance(part, dict) else parsed

@@ -168,6 +168,27 @@ def test_the_message_is_read_in_each_dialect(body: Any, message: str) -> None:
     assert (f": {message}" if message else "") == said
 
 
+@pytest.mark.parametrize(
+    ("body", "code", "message"),
+    [
+        (
+            {"error": "insufficient_scope", "error_description": "needs leads:write"},
+            "insufficient_scope",
+            "needs leads:",
+        ),
+        ({"error": "insufficient_scope"}, "insufficient_scope", "insufficient_scope"),
+        ({"error": "Not Found"}, None, "Not Found"),
+        ({"error": "gone"}, None, "gone"),
+    ],
+)
+def test_a_code_may_stand_in_the_place_of_the_error(body: Any, code: str | None, message: str) -> None:
+    """As OAuth has it (RFC 6749 §5.2); words of people are no code."""
+    error = failed(reply(403, body)).error
+
+    assert code == getattr(error, "code", "?")
+    assert message in str(error)
+
+
 def test_a_list_of_problems_is_kept_as_details() -> None:
     """A text is the message, and nothing more."""
     problems = [{"loc": ["body"], "msg": "no", "type": "x"}]
