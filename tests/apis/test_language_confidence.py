@@ -6,8 +6,11 @@ import asyncio
 import base64
 import io
 import json
+import pickle
+import traceback
 import warnings
 from contextvars import ContextVar
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +24,7 @@ from leavo_async import (
     Request,
     RetryPolicy,
     Secret,
+    ServerError,
     UnprocessableError,
 )
 from leavo_async.apis.language_confidence import (
@@ -371,3 +375,28 @@ async def test_the_error_for_a_bad_key_names_the_variable() -> None:
     speech, _ = client(reply(401, {"detail": "Invalid key"}))
     with pytest.raises(AuthenticationError, match=r"another front door of the API.*LANGUAGE_CONFIDENCE_API_KEY"):
         await speech.pronunciation(MP3, TEXT)
+
+
+@pytest.mark.asyncio
+async def test_an_error_keeps_no_recording(tmp_path: Path) -> None:
+    """Whoever scores a folder while the server is down keeps an error for each file, and its traceback with it."""
+    (tmp_path / "a.mp3").write_bytes(MP3 + bytes(100_000))
+    speech, _ = client(reply(500), retry=RetryPolicy(max_attempts=1))
+
+    with pytest.raises(ServerError) as caught:
+        await speech.pronunciation(tmp_path / "a.mp3", TEXT)
+
+    frames = [frame for frame, _ in traceback.walk_tb(caught.value.__traceback__)]
+    ours = [frame for frame in frames if "/leavo_async/" in frame.f_code.co_filename]
+    held = [name for frame in ours for name, value in frame.f_locals.items() if len(pickled(value)) > 50_000]
+    assert ours
+    assert [] == held
+    assert caught.value.__context__ is None
+
+
+def pickled(value: Any) -> bytes:
+    """All that hangs on a value, as far as it can be told."""
+    try:
+        return pickle.dumps(value)
+    except (TypeError, AttributeError):
+        return repr(getattr(value, "request", value)).encode()

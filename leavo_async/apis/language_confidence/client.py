@@ -30,7 +30,7 @@ from leavo_async.apis.language_confidence.profile import (
 )
 from leavo_async.apis.language_confidence.reading import Audio, read_audio
 from leavo_async.apis.language_confidence.users import UserId, user_headers
-from leavo_async.errors import ConfigError
+from leavo_async.errors import ConfigError, LeavoError
 from leavo_async.options import CallOptions, checked_options
 from leavo_async.session import Session, SessionOptions
 
@@ -168,12 +168,23 @@ class LanguageConfidenceClient(Session):
         fields: Mapping[str, Any],
         options: CallOptions,
     ) -> Any:
-        data = await read_audio(audio)
-        recording = checked_audio(data, audio_format, kind.length)
-        for advice in recording.advice:
-            warn(advice, AudioWarning)
-        body = {"audio_base64": b64encode(data).decode(), "audio_format": recording.format, **fields}
-        return await self.request("POST", kind.path, json=body, cast_to=kind.cast_to, **options)
+        body: Mapping[str, Any] = {**await _recorded(audio, audio_format, kind.length), **fields}
+        try:
+            return await self.request("POST", kind.path, json=body, cast_to=kind.cast_to, **options)
+        except LeavoError as error:
+            failure = error.with_traceback(None)
+        # Without the frames that it came through: they hold the recording, and errors of a whole folder may be kept.
+        body = {}
+        raise failure
+
+
+async def _recorded(audio: Audio, audio_format: AudioFormat | None, length: Length) -> dict[str, str]:
+    """The fields that carry a recording which can be sent; warns of what is not recommended."""
+    data = await read_audio(audio)
+    recording = checked_audio(data, audio_format, length)
+    for advice in recording.advice:
+        warn(advice, AudioWarning)
+    return {"audio_base64": b64encode(data).decode(), "audio_format": recording.format}
 
 
 def _profile(require_user_id: bool) -> ApiProfile:
