@@ -103,7 +103,7 @@ async def _found(call: Call[T], lookup: Lookup) -> list[Any]:
     """What the look-up shows of the thing. It is a call of its own, under the guard of the first."""
     engine = call.engine
     # With the fields that the write had: they may say whose thing it is, and another moment may have others.
-    rules = replace(engine.rules, headers=None)
+    rules = engine.rules._replace(headers=None)
     headers = {name: text for name, text in call.request.headers.items() if name not in _OF_A_WRITE}
     request = encode(rules, "GET", lookup.path, params=lookup.params, headers=headers, new_key=str)
     decoded = partial(decode_page, engine.profile, paging=engine.profile.paging)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any, NamedTuple
 from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 from pydantic_core import PydanticSerializationError, from_json, to_json
@@ -30,8 +31,7 @@ _PURE, _KEYED = Repeat.PURE, Repeat.KEYED  # to ask an Enum for its members cost
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(NamedTuple):
     """What holds for all requests of a session.
 
     routes: those of the profile. honoured: what the server does with idempotency keys; key_lasts: for how many seconds.
@@ -46,7 +46,7 @@ class Rules:
     key_lasts: float = math.inf
     read_only: bool = False
     private_targets: bool = False
-    path_params: Mapping[str, str] = field(default_factory=dict[str, str])
+    path_params: Mapping[str, str] = MappingProxyType({})
     headers: Callable[[], Mapping[str, str]] | None = None
     header_rules: tuple[HeaderRule, ...] = ()
     signing: frozenset[str] = frozenset()

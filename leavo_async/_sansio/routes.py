@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from leavo_async._sansio.idempotency import Repeat
@@ -21,8 +20,7 @@ _NAME = re.compile(r"(?<=/)\{\w+\}(?=/|\Z)")
 _TEMPLATE = re.compile(rf"(?:/(?:{SEGMENT}|\{{\w+\}}))++/?")
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(NamedTuple):
     """Calls with one method to one form of path.
 
     path: as it is called; `{name}` stands for one segment. groups: those whose limits hold for it, beside the key's.

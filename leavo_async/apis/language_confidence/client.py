@@ -91,7 +91,7 @@ class LanguageConfidenceClient(Session):
         options = {"timeout": _TIMEOUT, **options}
         super().__init__(_profile(require_user_id), key, **options)
         if user_id is not None:
-            self._rules = replace(self._rules, headers=_with_user(self._rules.headers, user_id))
+            self._rules = self._rules._replace(headers=_with_user(self._rules.headers, user_id))
         _others(options.get("path_params"))
 
     async def pronunciation(
