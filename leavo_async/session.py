@@ -24,12 +24,13 @@ from leavo_async._io.slots import Slots
 from leavo_async._io.transport import Transport
 from leavo_async._sansio.auth import Ask, Auth, Secret, names_of
 from leavo_async._sansio.decode import decode, page_decoder
-from leavo_async._sansio.encode import Rules, checked_base_url, checked_path, encode, filled, segment
-from leavo_async._sansio.fields import checked_headers
+from leavo_async._sansio.encode import Rules, checked_base_url, encode
+from leavo_async._sansio.fields import CommonHeaders, asked_headers
 from leavo_async._sansio.idempotency import Honoured, checked_honoured
 from leavo_async._sansio.limits import Limit
 from leavo_async._sansio.messages import Request, Response
 from leavo_async._sansio.paging import Page, Paging, Place
+from leavo_async._sansio.paths import checked_path, checked_path_params, filled
 from leavo_async._sansio.priority import NORMAL, rank
 from leavo_async._sansio.profile import ApiProfile
 from leavo_async._sansio.records import Observer
@@ -59,7 +60,7 @@ class SessionOptions(TypedDict, total=False):
     observers: Sequence[Observer]
     auth: Auth | None
     path_params: Mapping[str, str]
-    headers: Mapping[str, str] | Callable[[], Mapping[str, str]] | None
+    headers: CommonHeaders | None
     transport: Transport | None
     ssl_context: ssl.SSLContext | None
     trust_env: bool
@@ -129,7 +130,7 @@ class Session:
         observers: Sequence[Observer] = (),
         auth: Auth | None = None,
         path_params: Mapping[str, str] = MappingProxyType({}),
-        headers: Mapping[str, str] | Callable[[], Mapping[str, str]] | None = None,
+        headers: CommonHeaders | None = None,
         transport: Transport | None = None,
         ssl_context: ssl.SSLContext | None = None,
         trust_env: bool = False,
@@ -152,20 +153,15 @@ class Session:
             profile.key_lasts,
             read_only=read_only,
             private_targets=allow_insecure_loopback,
-            path_params=_checked_path_params(path_params),
-            headers=_asked(headers, signing),
+            path_params=checked_path_params(path_params),
+            headers=asked_headers(headers, signing),
             header_rules=profile.header_rules,
             signing=signing,
         )
         self._timeout = seconds("timeout", timeout)
         self._deadline = None if deadline is None else seconds("deadline", deadline)
         self._retry = retry or RetryPolicy()
-        if limits is not None and limiter is not None:
-            raise ConfigError("limits and limiter: pass one of them; a Gate has its own limits")
-        if limiter is None:
-            self._limits = fitting_limits(profile.limits if limits is None else limits, profile.routes, profile.limits)
-        else:
-            self._limits = fitting_limits(limiter.limits, profile.routes)
+        self._limits = _limits_of(profile, limits, limiter)
         self._limiter = limiter
         self._max_in_flight = _at_least_one("max_in_flight", max_in_flight)
         self._observers = tuple(observers)
@@ -424,6 +420,15 @@ def _as_it_came(request: Request, response: Response) -> Response:
     return response
 
 
+def _limits_of(profile: ApiProfile, limits: Sequence[Limit] | None, limiter: Gate | None) -> tuple[Limit, ...]:
+    """Those that are given, or else the profile's."""
+    if limiter is None:
+        return fitting_limits(profile.limits if limits is None else limits, profile.routes, profile.limits)
+    if limits is not None:
+        raise ConfigError("limits and limiter: pass one of them; a Gate has its own limits")
+    return fitting_limits(limiter.limits, profile.routes)
+
+
 def _checked_context(context: Any) -> ssl.SSLContext | None:
     """The context, if it protects as well as ours does; there is no way to switch that off."""
     if context is None:
@@ -439,24 +444,6 @@ def _checked_context(context: Any) -> ssl.SSLContext | None:
 
 # https://www.rfc-editor.org/rfc/rfc8996 deprecates TLS 1.0 and 1.1.
 _SAFE_TLS = (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3, ssl.TLSVersion.MAXIMUM_SUPPORTED)
-
-
-def _checked_path_params(params: Any) -> Mapping[str, str]:
-    if not isinstance(params, Mapping) or not all(isinstance(value, str) for value in params.values()):
-        raise ConfigError("path_params: expected a mapping of names to texts")
-    for name, value in params.items():
-        segment(value, f"path_params: {name}")
-    return params
-
-
-def _asked(
-    headers: Mapping[str, str] | Callable[[], Mapping[str, str]] | None, signing: frozenset[str]
-) -> Callable[[], Mapping[str, str]] | None:
-    """A function that gives the fields of every call."""
-    if headers is None or callable(headers):
-        return headers
-    fixed = checked_headers(headers, signing)
-    return lambda: fixed
 
 
 def _new_key() -> str:

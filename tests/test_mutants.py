@@ -371,7 +371,7 @@ MUTANTS = [
     ),
     Mutant(
         "a value that climbs out of its path",
-        "_sansio/encode.py",
+        "_sansio/paths.py",
         'path.replace(f"{{{name}}}", segment(value, name))',
         'path.replace(f"{{{name}}}", value)',
         "tests/sansio/test_fields.py",

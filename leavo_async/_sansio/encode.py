@@ -8,24 +8,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, NamedTuple
-from urllib.parse import SplitResult, quote, urlencode, urlsplit
+from urllib.parse import SplitResult, urlencode, urlsplit
 
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from leavo_async._sansio.fields import HeaderRule, check_rules, checked_headers, merged_headers
 from leavo_async._sansio.idempotency import Honoured, Repeat, checked_idempotency_key, is_write, repeat_of
 from leavo_async._sansio.messages import Lookup, Request
-from leavo_async._sansio.routes import PLAIN, SEGMENT, Route, route_of
+from leavo_async._sansio.paths import checked_path, filled, is_path
+from leavo_async._sansio.routes import PLAIN, Route, route_of
 from leavo_async._sansio.targets import checked_target
 from leavo_async._sansio.text import has
 from leavo_async.errors import ConfigError
 
 _METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
-_PATH = re.compile(rf"(?:/{SEGMENT})++/?")
 # A name or an address, and perhaps a port: other parsers could take anything else for another host.
 _PLACE = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+)(?::[0-9]+)?")
-_PLAIN = re.compile(r"[A-Za-z0-9_~-]+")
-_HOLE = re.compile(r"\{(\w+)\}")
 _KEY_PARAMS = frozenset({"api_key", "api-key", "access_token"})  # RFC 6750 §2.3 has the last one, and warns of it
 _PURE, _KEYED = Repeat.PURE, Repeat.KEYED  # to ask an Enum for its members costs each request
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -136,7 +134,7 @@ def checked_base_url(url: str, *, loopback_http: bool) -> str:
         raise ConfigError("base_url: must not hold a user name or password")
     if not (url.isascii() and url.isprintable()) or " " in url or not _PLACE.fullmatch(parts.netloc):
         raise ConfigError("base_url: expected https://host, or https://host:port, in visible ASCII characters alone")
-    if parts.path.strip("/") and not _PATH.fullmatch(parts.path):
+    if parts.path.strip("/") and not is_path(parts.path):
         raise ConfigError('base_url: its path must be made of quoted segments, without ".."')
     return url.rstrip("/")
 
@@ -149,47 +147,6 @@ def _split(url: str) -> SplitResult:
     except ValueError:
         problem = "base_url: not a URL"
     raise ConfigError(f"{problem}; expected https://host")
-
-
-def checked_path(path: str) -> str:
-    """The path, if it can only mean itself; ConfigError otherwise."""
-    if not _PATH.fullmatch(path):
-        raise ConfigError(
-            'path: expected "/" and quoted segments, without "..", "?" or "#" (parameters go into params=)'
-        )
-    return path
-
-
-def segment(value: Any, name: str = "id") -> str:
-    """One path segment, quoted; ConfigError if it is no text, empty, "." or "..", or holds control characters."""
-    if not isinstance(value, str):
-        raise ConfigError(f"{name}: expected a text")
-    if _PLAIN.fullmatch(value):
-        return value  # as nearly every id is
-    if not value or value in (".", "..") or not value.isprintable():
-        raise ConfigError(f"{name}: expected a non-empty text without control characters, other than '.' and '..'")
-    return quote(value, safe="")
-
-
-def filled(path: str, common: Mapping[str, str], own: Mapping[str, str] | None = None) -> str:
-    """The path with the value of each {name} in its place, as one quoted segment; the call's own before the common one.
-
-    Raises ConfigError for a name without a value, or with one that cannot be a segment; and for one of the call's own
-    that the path does not have: mistyped, the common value would go out in its place, to somebody else.
-    """
-    names = _HOLE.findall(path)
-    if names and own and (unknown := [name for name in own if name not in names]):
-        raise ConfigError(f"path_params: {path} has no {{{unknown[0]}}}")
-    for name in names:
-        value: Any = common.get(name) if own is None or name not in own else own[name]
-        if value is None:
-            raise ConfigError(
-                f"path: no value for {{{name}}}: pass path_params={{{name!r}: ...}} to the session or call"
-            )
-        if not isinstance(value, str):
-            raise ConfigError(f"path_params: {name} must be a text")
-        path = path.replace(f"{{{name}}}", segment(value, name))
-    return path
 
 
 def _checked_method(method: str) -> str:

@@ -14,16 +14,20 @@ _EXPECTED = "headers: expected a mapping of names to values, or a plain function
 _OURS = frozenset({"authorization", "host", "content-length", "transfer-encoding", "connection", "idempotency-key"})
 
 
+CommonHeaders = Mapping[str, str] | Callable[[], Mapping[str, str]]
+
+
 class HeaderRule(NamedTuple):
     """What an API demands of one header field.
 
     check: what is wrong with a value, as a part of a sentence that does not repeat it; None if nothing is.
-    required: whether every call must have it.
+    required: whether every call must have it. remedy: what to pass if it is missing, for the message.
     """
 
     name: str
     check: Callable[[str], str | None]
     required: bool = False
+    remedy: str = "headers="
 
 
 def is_field_name(name: Any) -> bool:
@@ -39,6 +43,17 @@ def merged_headers(common: Any, own: Mapping[str, str] | None) -> dict[str, str]
         return dict(common)
     named = {str(name).lower() for name in own}
     return {**{name: value for name, value in common.items() if str(name).lower() not in named}, **own}
+
+
+def asked_headers(headers: CommonHeaders | None, signing: frozenset[str]) -> Callable[[], Mapping[str, str]] | None:
+    """A function that gives the fields of every call; None if there are none.
+
+    headers: the fields, or such a function. signing: names that sign a request, in small letters.
+    """
+    if headers is None or callable(headers):
+        return headers
+    fixed = checked_headers(headers, signing)
+    return lambda: fixed
 
 
 def checked_headers(headers: Any, signing: Iterable[str] = ()) -> dict[str, str]:
@@ -63,8 +78,8 @@ def check_rules(rules: Sequence[HeaderRule], headers: Mapping[str, str]) -> None
     values: Mapping[str, Any] = {name.lower(): value for name, value in headers.items()}
     for rule in rules:
         value = values.get(rule.name.lower())
-        problem = rule.check(value) if value is not None else "is missing" if rule.required else None
-        if problem:
+        missing = f"is missing; pass {rule.remedy}" if rule.required else None
+        if problem := missing if value is None else rule.check(value):
             raise ConfigError(f"header {rule.name}: {problem}")
 
 

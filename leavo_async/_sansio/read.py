@@ -7,9 +7,8 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from pydantic_core import from_json
-
 from leavo_async._sansio.advice import read_advice
+from leavo_async._sansio.complaint import facts_of
 from leavo_async._sansio.messages import Request, Response
 from leavo_async._sansio.profile import ApiProfile
 from leavo_async._sansio.retry import HOPELESS, Failure
@@ -48,10 +47,6 @@ _SCOPE = re.compile(r'\bscope="([^"]+)"')
 _SCOPE_FIELDS = ("missing_scope", "required_scope", "scope")
 _BLOCKED = "the key is blocked for having gone on after a 429, or has no right to this"
 _LACKS_SCOPE = "insufficient_scope"  # the code for it, RFC 6750 §3.1
-# Names of the field: those of RFC 6749, most APIs', ASP.NET's, FastAPI's, and those of RFC 9457.
-_MESSAGES = ("error_description", "message", "Message", "detail", "title")
-# The code alone, as RFC 6749 §5.2 has it beside an error_description.
-_CODE = re.compile(r"[a-z]+(?:_[a-z]+)+")
 
 
 def read(
@@ -73,7 +68,7 @@ def read(
 
 def api_error(profile: ApiProfile, request: Request, response: Response, *, is_block: bool = False) -> APIError:
     """The error for an answer that reports one. is_block: it is a 403 for having asked too often."""
-    code, message, details = _facts(response.body)
+    code, message, details = facts_of(response.body)
     kind = _kind(profile, request, response.status, code)
     if is_block:
         kind, message = RateLimitError, f"{_BLOCKED}. {message}".strip()
@@ -159,40 +154,3 @@ def _missing_scope(profile: ApiProfile, request: Request, response: Response, er
 def _request_id(response: Response) -> str | None:
     found = next((response.headers[name] for name in _REQUEST_ID if name in response.headers), None)
     return None if found is None else printable(found, 100)
-
-
-def _facts(body: bytes) -> tuple[str | None, str, Any]:
-    """Code, message and details, wherever the body has them; a body that is not JSON has none."""
-    try:
-        parsed: Any = from_json(body, allow_inf_nan=False)
-    except ValueError:
-        return None, "", None
-    facts = _error_part(parsed)
-    code, detail = facts.get("code"), facts.get("detail")
-    return (
-        printable(code, 100) if isinstance(code, str) else None,
-        next(filter(None, (_words(facts.get(name)) for name in _MESSAGES)), ""),
-        facts.get("details", None if isinstance(detail, str) else detail),
-    )
-
-
-def _words(message: Any) -> str:
-    """A text as it is; of a list of problems where each is, and what: https://fastapi.tiangolo.com/tutorial/handling-errors/."""
-    if isinstance(message, str):
-        return message
-    problems = [each for each in message if isinstance(each, dict)] if isinstance(message, list) else []
-    return "; ".join(f"{_place(each.get('loc'))}{each.get('msg')}" for each in problems[:3])
-
-
-def _place(loc: Any) -> str:
-    return f"{'.'.join(map(str, loc))}: " if isinstance(loc, list) else ""
-
-
-def _error_part(parsed: Any) -> dict[str, Any]:
-    if not isinstance(parsed, dict):
-        return {}
-    part = parsed.get("error", parsed.get("detail"))
-    if isinstance(part, str):
-        code = {"code": part} if _CODE.fullmatch(part) else {}
-        return {"message": part, **code, **parsed}
-    return part if isinstance(part, dict) else parsed

@@ -192,9 +192,9 @@ async def test_a_context_variable_gives_each_request_its_own_user() -> None:
 async def test_a_plan_by_active_users_refuses_calls_for_nobody() -> None:
     """However the user is named, it must be somebody; other clients are not touched."""
     speech, transport = client(require_user_id=True)
-    with pytest.raises(ConfigError, match="x-user-id: is missing"):
+    with pytest.raises(ConfigError, match="x-user-id: is missing; pass user_id="):
         await speech.pronunciation(MP3, TEXT)
-    with pytest.raises(ConfigError, match="x-user-id: is missing"):
+    with pytest.raises(ConfigError, match="x-user-id: is missing; pass user_id="):
         await speech.request("GET", "/anything")
     assert transport.requests == []
 

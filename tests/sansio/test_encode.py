@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leavo_async import ConfigError, Repeat, Request, Route
-from leavo_async._sansio.encode import Rules, checked_base_url, checked_path, encode, segment
+from leavo_async._sansio.encode import Rules, checked_base_url, encode
+from leavo_async._sansio.paths import checked_path, segment
 
 BASE = "https://api.example.com"
 RULES = Rules(BASE)

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leavo_async import ConfigError, HeaderRule, Request
-from leavo_async._sansio.encode import Rules, checked_path, encode, filled
+from leavo_async._sansio.encode import Rules, encode
 from leavo_async._sansio.fields import merged_headers
+from leavo_async._sansio.paths import checked_path, filled
 
 BASE = "https://api.example.com"
 
@@ -65,7 +66,7 @@ def test_a_parameter_that_signs_is_the_librarys_too() -> None:
 @pytest.mark.parametrize(
     ("headers", "problem"),
     [
-        ({}, "header X-User: is missing"),
+        ({}, "header X-User: is missing; pass headers="),
         ({"x-user": "CANARY CANARY"}, "header X-User: must not hold a blank"),
         ({"X-User": "a1"}, None),
     ],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from leavo_async import ConfigError, DailyCap, RateLimit, Route
-from leavo_async._sansio.encode import checked_path
+from leavo_async._sansio.paths import checked_path
 from leavo_async._sansio.routes import PLAIN, fitting_limits, route_of
 
 ROUTES = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Unpack
 
-from leavo_async._sansio.encode import segment
+from leavo_async._sansio.paths import segment
 from leavo_async.apis.agentos.company import Tier
 from leavo_async.apis.agentos.models import Record
 from leavo_async.options import CallOptions, ListOptions

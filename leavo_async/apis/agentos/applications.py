@@ -7,7 +7,7 @@ from typing import Any, Unpack
 
 from pydantic import JsonValue
 
-from leavo_async._sansio.encode import segment
+from leavo_async._sansio.paths import segment
 from leavo_async.apis.agentos.company import Tier
 from leavo_async.apis.agentos.forms import TenancyApplication, body_of, filled, wire_fields
 from leavo_async.errors import ConfigError

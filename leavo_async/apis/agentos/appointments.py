@@ -8,7 +8,7 @@ from typing import Any, Unpack
 
 from pydantic import JsonValue
 
-from leavo_async._sansio.encode import segment
+from leavo_async._sansio.paths import segment
 from leavo_async.apis.agentos.company import Tier
 from leavo_async.apis.agentos.forms import ids, moment, one_id, period, wire_fields
 from leavo_async.apis.agentos.models import Details, Record

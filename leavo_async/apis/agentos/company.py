@@ -6,7 +6,7 @@ from typing import Unpack
 
 from pydantic import JsonValue
 
-from leavo_async._sansio.encode import segment
+from leavo_async._sansio.paths import segment
 from leavo_async.apis.agentos.models import Details, Record
 from leavo_async.apis.agentos.resource import Resource
 from leavo_async.errors import ConfigError

@@ -6,7 +6,7 @@ from typing import Unpack
 
 from pydantic import JsonValue
 
-from leavo_async._sansio.encode import segment
+from leavo_async._sansio.paths import segment
 from leavo_async.apis.agentos.company import Tier
 from leavo_async.apis.agentos.models import Record
 from leavo_async.options import CallOptions, ListOptions

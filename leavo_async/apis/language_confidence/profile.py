@@ -29,5 +29,5 @@ LANGUAGE_CONFIDENCE = ApiProfile(
     # https://docs.languageconfidence.ai/docs/guides/speech-assessment-api/before-going-to-production
     wait_after_429=None,
     on_401="the key is wrong, or belongs to another front door of the API (base_url, auth)",
-    header_rules=(HeaderRule(USER_ID, problem_of_user_id),),
+    header_rules=(HeaderRule(USER_ID, problem_of_user_id, remedy="user_id="),),
 )

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any, Unpack
 
 from leavo_async._sansio.auth import Ask, Secret
-from leavo_async._sansio.encode import segment
+from leavo_async._sansio.paths import segment
 from leavo_async._sansio.unset import UNSET, Unset, given
 from leavo_async._sansio.validation import checked
 from leavo_async.apis.leavo.models import Lead, LeadChanges, NewLead
