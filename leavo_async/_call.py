@@ -69,6 +69,7 @@ class Call(Guard, Generic[T]):
         "gate",
         "history",
         "key",
+        "observers",
         "pending",
         "permit",
         "policy",
@@ -95,8 +96,12 @@ class Call(Guard, Generic[T]):
         deadline: float | None,
         signal: AbortSignal | None = None,
         rank: int = NORMAL,
+        observers: Sequence[Observer] = (),
     ) -> None:
-        """decoded: the value of a good answer; raises a LeavoError if it cannot be read. rank: place in PRIORITIES."""
+        """decoded: the value of a good answer; raises a LeavoError if it cannot be read. rank: place in PRIORITIES.
+
+        observers: those of this call, beside the session's.
+        """
         super().__init__(engine.watch, deadline, signal)
         self.permit = Permit(engine.slots, request.groups, rank, policy.max_wait)
         self.engine = engine
@@ -105,6 +110,7 @@ class Call(Guard, Generic[T]):
         self.policy = policy
         self.decoded = decoded
         self.timeout = timeout
+        self.observers = (*engine.observers, *observers) if observers else engine.observers
         self.history: tuple[AttemptRecord, ...] = ()
         self.step: Literal["queue", "attempt", "wait"] = "queue"
         self.began = self.started = 0.0  # its first attempt, its latest one
@@ -137,7 +143,7 @@ class Call(Guard, Generic[T]):
             request_id=None if error is None else error.request_id,
         )
         self.history += (record,)
-        for observer in self.engine.observers:
+        for observer in self.observers:
             _tell(observer, record)
 
     def told(self, error: E) -> E:

@@ -108,6 +108,7 @@ async def _found(call: Call[T], lookup: Lookup) -> list[Any]:
     request = encode(rules, "GET", lookup.path, params=lookup.params, headers=headers, new_key=str)
     decoded = partial(decode_page, engine.profile, paging=engine.profile.paging)
     look = Call(engine, request, call.policy, decoded, call.timeout, None, rank=call.permit.rank)
+    look.observers = call.observers
     page = await send(look)
     return [item for item in page.items if lookup.is_it(item)]
 
@@ -196,7 +197,7 @@ def _outcome(call: Call[T], outcome: Response | Failure) -> T:
     except LeavoError as error:
         failure = _unreadable(call, error)
     else:
-        if call.engine.observers:
+        if call.observers:
             call.note(outcome.status, None, None)
         return value
     return _judge(call, failure, outcome.status)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, TypedDict
 
 from leavo_async._io.abort import AbortSignal
 from leavo_async._sansio.priority import Priority, rank
+from leavo_async._sansio.records import Observer
 from leavo_async._sansio.retry import RetryPolicy
 from leavo_async.errors import ConfigError
 
@@ -19,7 +20,8 @@ class CallOptions(TypedDict, total=False):
     signal: an AbortSignal that ends the call, wherever it waits.
     idempotency_key: your own name for a write, 1 to 64 visible ASCII characters. priority: "interactive" goes before
     "normal", the default, and that before "bulk". retry: another RetryPolicy. headers: more header fields.
-    path_params: values of {names} in the path, in place of the session's.
+    path_params: values of {names} in the path, in place of the session's. observers: told of each attempt of this call,
+    as the session's are.
     """
 
     timeout: float
@@ -30,6 +32,7 @@ class CallOptions(TypedDict, total=False):
     retry: RetryPolicy
     headers: Mapping[str, str]
     path_params: Mapping[str, str]
+    observers: Sequence[Observer]
 
 
 class ListOptions(CallOptions, total=False):
@@ -68,6 +71,7 @@ def checked_options(options: CallOptions) -> CallOptions:
     _check("signal", options.get("signal"), AbortSignal, "an AbortSignal, such as AbortController().signal")
     _check("retry", options.get("retry"), RetryPolicy, "a RetryPolicy")
     _check("idempotency_key", options.get("idempotency_key"), str, "a text")
+    _check("observers", options.get("observers"), Sequence, "a list of functions")
     for name in ("headers", "path_params"):
         _check(name, options.get(name), Mapping, "a mapping of names to values")
     return options

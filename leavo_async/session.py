@@ -25,8 +25,9 @@ from leavo_async._io.transport import Transport
 from leavo_async._sansio.auth import Ask, Auth, Secret, names_of
 from leavo_async._sansio.decode import decode, page_decoder
 from leavo_async._sansio.encode import Rules, checked_base_url, encode
+from leavo_async._sansio.explanation import Explanation
 from leavo_async._sansio.fields import CommonHeaders, asked_headers
-from leavo_async._sansio.idempotency import Honoured, checked_honoured
+from leavo_async._sansio.idempotency import Honoured, checked_honoured, repeat_of
 from leavo_async._sansio.limits import Limit
 from leavo_async._sansio.messages import Request, Response
 from leavo_async._sansio.paging import Page, Paging, Place
@@ -36,7 +37,7 @@ from leavo_async._sansio.profile import ApiProfile
 from leavo_async._sansio.records import Observer
 from leavo_async._sansio.resume import listing_id
 from leavo_async._sansio.retry import RetryPolicy
-from leavo_async._sansio.routes import fitting_limits
+from leavo_async._sansio.routes import fitting_limits, route_of
 from leavo_async._sansio.status import Status
 from leavo_async.errors import ClosedError, ConfigError
 from leavo_async.options import CallOptions, checked_options, seconds
@@ -201,6 +202,64 @@ class Session:
         """The answer as it came: status, headers, body, attempts. Errors as in `request`."""
         return await _sender.send(self._call(method, path, params, json, options, _as_it_came))
 
+    async def exchange(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        cast_to: Any = None,
+        **options: Unpack[CallOptions],
+    ) -> tuple[Any, Response]:
+        """The decoded value and the answer that it came in; all else as in `request`."""
+
+        def decoded(request: Request, response: Response) -> tuple[Any, Response]:
+            return decode(self._profile, request, response, cast_to=cast_to), response
+
+        return await _sender.send(self._call(method, path, params, json, options, decoded))
+
+    async def look_up(self, method: str, path: str, *, json: Any, **options: Unpack[CallOptions]) -> list[Any]:
+        """The things at the server that such a write would have made: for one whose outcome is unknown.
+
+        Exactly one shows that it was done. Errors as in `request`; ConfigError if the profile does not say for this
+        route how to find what it makes.
+        """
+        rules = self._rules._replace(honoured="ignored", read_only=False)
+        own, headers = options.get("path_params"), options.get("headers")
+        sought = encode(rules, method, path, json=json, headers=headers, path_params=own, new_key=_new_key).lookup
+        if sought is None:
+            raise ConfigError(f"look_up: {self._profile.name} has no way to find what {method} {path} has made")
+        decoded = page_decoder(self._profile, self._profile.paging, None)
+        options.pop("path_params", None)  # they are in its path
+        page = await _sender.send(self._call("GET", sought.path, sought.params, None, options, decoded))
+        return [item for item in page.items if sought.is_it(item)]
+
+    def explain(self, method: str, path: str, *, path_params: Mapping[str, str] | None = None) -> Explanation:
+        """What holds for a call with this method and path: limits, repeats, idempotency. It prints well."""
+        rules = self._rules
+        path = filled(path, rules.path_params, path_params)
+        route = route_of(rules.routes, method, path)
+        return Explanation(
+            method,
+            path,
+            self._profile.name,
+            self._base_url,
+            repeat_of(method, rules.honoured, route.repeat),
+            rules.honoured,
+            rules.key_lasts,
+            route.lookup is not None,
+            tuple(limit for limit in self._limits if limit.group is None or limit.group in route.groups),
+            self._timeout,
+        )
+
+    async def key_digest(self, salt: str) -> str:
+        """What stands for the key of this session, and tells nothing about it: the same for the same key and salt."""
+        credentials = self._opened().credentials
+        await credentials.ready()
+        assert credentials.current is not None
+        return credentials.current.digest(salt)
+
     def pages(
         self,
         path: str,
@@ -343,6 +402,7 @@ class Session:
             options.get("deadline", self._deadline),
             options.get("signal"),
             rank(options["priority"]) if "priority" in options else NORMAL,
+            options.get("observers", ()),
         )
 
     def _opened(self) -> Engine:

@@ -14,7 +14,7 @@ from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from leavo_async._sansio.fields import HeaderRule, check_rules, checked_headers, merged_headers
 from leavo_async._sansio.idempotency import Honoured, Repeat, checked_idempotency_key, is_write, repeat_of
-from leavo_async._sansio.messages import Lookup, Request
+from leavo_async._sansio.messages import JsonText, Lookup, Request
 from leavo_async._sansio.paths import checked_path, filled, is_path
 from leavo_async._sansio.routes import PLAIN, Route, route_of
 from leavo_async._sansio.targets import checked_target
@@ -171,6 +171,8 @@ def _headers(rules: Rules, own: Mapping[str, str] | None) -> dict[str, str]:
 
 
 def _json_bytes(value: Any) -> bytes:
+    if type(value) is JsonText:
+        return bytes(value)
     problem = ""
     try:
         body = to_json(value)

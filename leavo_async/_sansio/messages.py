@@ -74,6 +74,12 @@ class Lookup:
     is_it: Callable[[Any], bool] = field(repr=False)
 
 
+class JsonText(bytes):
+    """JSON that is written already: where a call takes `json`, it is sent as it is, byte for byte."""
+
+    __slots__ = ()
+
+
 @value
 class Request:
     """One logical request, the same for all its attempts; it holds no credentials.
