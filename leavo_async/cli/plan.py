@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from leavo_async import RateLimit
 from leavo_async.bulk.survey import Survey
+from leavo_async.bulk.words import counted, duration
 from leavo_async.cli.leads_file import OpenedLeads
 
 
@@ -34,25 +35,8 @@ def plan_lines(opened: OpenedLeads, found: Survey | None, target: Target | None)
         yield f"      to {target.place}, at most {target.limit}{takes}"
 
 
-def duration(seconds: float) -> str:
-    """Seconds as people say them: "40 s", "12 min", "17 h 30 min", "6 d 22 h"."""
-    minutes, hours = round(seconds / 60), round(seconds / 3600)
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if minutes < 90:
-        return f"{minutes} min"
-    if hours < 48:
-        return f"{minutes // 60} h {minutes % 60} min"
-    return f"{hours // 24} d {hours % 24} h"
-
-
 def _rows(found: Survey) -> str:
     told = [f"{found.to_send:,} to send", f"{found.tally.counts['rejected']:,} rejected"]
     if empty := found.tally.counts["empty"]:
         told.append(f"{empty:,} empty")
     return f"{counted(found.rows, 'row')}: {', '.join(told)}"
-
-
-def counted(number: int, noun: str) -> str:
-    """A number and its noun, as in "1 row" and "2 rows"."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from leavo_async._sansio.text import printable
 from leavo_async.bulk.results import State, Tally
+from leavo_async.bulk.words import counted
 from leavo_async.cli.exit_codes import ExitCode
 from leavo_async.cli.open_rows import WORDS, open_row_lines, open_rows_json
-from leavo_async.cli.plan import counted
 from leavo_async.cli.traffic import Traffic
 
 

@@ -10,7 +10,6 @@ import pytest
 from leavo_async.bulk.results import RowResult, Tally
 from leavo_async.bulk.rows import Row
 from leavo_async.cli.exit_codes import ExitCode, of_import
-from leavo_async.cli.plan import duration
 from leavo_async.cli.progress import showing
 from leavo_async.cli.summary import Summary
 from leavo_async.cli.traffic import Traffic
@@ -39,15 +38,6 @@ def summary(counted: Tally, *, stopped_by: str | None = None, rejects: str | Non
         rejects,
         rejects is not None,
     )
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [(0, "0 s"), (40.4, "40 s"), (89, "89 s"), (720, "12 min"), (63000, "17 h 30 min"), (601200, "6 d 23 h")],
-)
-def test_a_duration_is_told_as_people_say_it(seconds: float, words: str) -> None:
-    """A million rows at a hundred a minute are not "600000 s"."""
-    assert duration(seconds) == words
 
 
 @pytest.mark.parametrize(
