@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from importlib.metadata import version
+from typing import get_args
 
 import click
 
@@ -55,7 +56,7 @@ def _pairs(context: click.Context, parameter: click.Parameter, values: tuple[str
 @click.option("--encoding", help="Default: utf-8, with or without a byte order mark.")
 @click.option("--rejects", metavar="FILE", help="Write the rows that are not there in the end, each with its reason.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
-@click.option("--progress", type=click.Choice(["auto", "bar", "plain", "none"]), default="auto", show_default=True)
+@click.option("--progress", type=click.Choice(get_args(Style)), default="auto", show_default=True)
 @click.option("--concurrency", type=click.IntRange(1, 32), default=8, show_default=True, help="Rows at the same time.")
 @connection_options
 def import_command(

@@ -12,6 +12,9 @@ from functools import partial
 from leavo_async import LeavoClient, NewLead
 from leavo_async.bulk.importer import Importer
 from leavo_async.bulk.rejects import Rejects
+from leavo_async.bulk.results import Tally
+from leavo_async.bulk.snapshot import Snapshot
+from leavo_async.bulk.states import Outcome, State
 from leavo_async.bulk.survey import Survey, survey
 from leavo_async.cli.connection import Connection, demo
 from leavo_async.cli.exit_codes import ExitCode, of_import
@@ -113,12 +116,12 @@ async def _sent(
 ) -> Importer[NewLead]:
     assert stopper.leavo is not None
     with showing(options.progress, total) as show:
-        report = Reporter(lambda: show(importer.tally), rejects)
+        report = Reporter(lambda: show(_snapshot(importer.tally, total)), rejects)
         # Rows have time: they let everybody else go first, and wait where others would give up.
         write = partial(stopper.leavo.leads.create_from, priority="bulk")
         importer = Importer(leads.check, write, report, concurrency=options.concurrency)
         stopper.watch(importer)
-        ticking = asyncio.create_task(_tick(lambda: show(importer.tally)))
+        ticking = asyncio.create_task(_tick(lambda: show(_snapshot(importer.tally, total))))
         try:
             await importer.run(leads.source)
         except OSError as error:
@@ -127,6 +130,13 @@ async def _sent(
         finally:
             ticking.cancel()
     return importer
+
+
+def _snapshot(tally: Tally, total: int | None) -> Snapshot:
+    counts: dict[State, int] = {"failed": tally.counts["rejected"], "unknown": tally.counts["unknown"]}
+    outcomes: dict[Outcome, int] = {"created": tally.counts["created"], "existing": tally.counts["existing"]}
+    rows = tally.rows
+    return Snapshot("", total or rows, rows, counts, outcomes, rows, 0, 0, None, None, "", None, 0.0)
 
 
 async def _tick(show: Callable[[], None]) -> None:

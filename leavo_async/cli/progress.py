@@ -1,76 +1,88 @@
-"""The progress of an import, on stderr: a bar on a terminal, a line now and then elsewhere."""
+"""The progress of a job, on stderr: a bar on a terminal, a line now and then elsewhere."""
 
 from __future__ import annotations
 
+import json
+import sys
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Literal
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.live import Live
 
-from leavo_async.bulk.results import Tally
-from leavo_async.cli.open_rows import WORDS
+from leavo_async.bulk.plain import PlainLines, print_line
+from leavo_async.bulk.snapshot import Snapshot
+from leavo_async.cli.drawing import Drawing
 
-Style = Literal["auto", "bar", "plain", "none"]
-Show = Callable[[Tally], None]
+Style = Literal["auto", "bar", "plain", "json", "none"]
+Show = Callable[[Snapshot], None]
 
-# A line at each tenth of the file, but not more than one a second; at least one each half minute.
-_STEP = 0.1
-_SOON, _LATE = 1.0, 30.0
+_REDRAWS_A_SECOND = 5
+_AN_OBJECT_EACH = 1.0
 
 
 @contextmanager
 def showing(style: Style, total: int | None) -> Generator[Show, None, None]:
-    """A function that shows how far the import is. total: rows in all; None if nobody knows."""
+    """A function that shows how far a job is; call it as often as you like. total: rows in all; None if nobody knows.
+
+    auto: a bar on a terminal, otherwise plain. json: an object a line, each second at the most, and one at the end.
+    """
     console = Console(stderr=True)
-    if style == "none":
-        yield lambda tally: None
-    elif style == "bar" or (style == "auto" and console.is_terminal):
-        with _bar(console) as progress:
-            task = progress.add_task("importing", total=total, counts="")
-            yield lambda tally: progress.update(task, completed=tally.rows, counts=counts(tally))
+    if style == "bar" or (style == "auto" and sys.stderr.isatty() and not console.is_dumb_terminal):
+        with _bar(console, total) as show:
+            yield show
+    elif style == "json":
+        with _objects() as show:
+            yield show
     else:
-        yield _Lines(console, total).show
+        yield PlainLines(total).show if style in ("auto", "plain") else _nothing
 
 
-def counts(tally: Tally) -> str:
-    """The states that occurred, such as "created 41 · existing 1"."""
-    return " · ".join(f"{WORDS[state]} {tally.counts[state]}" for state in WORDS if tally.counts[state])
+def _nothing(snapshot: Snapshot) -> None:
+    """Shows nothing."""
 
 
-def _bar(console: Console) -> Progress:
-    return Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[counts]}"),
-        TimeRemainingColumn(),
+@contextmanager
+def _bar(console: Console, total: int | None) -> Generator[Show, None, None]:
+    drawing = Drawing(total)
+    # A thread of Live's draws it, however often it is told. What stands there goes in the end, for the summary says it
+    # all; into a file only the end is written. stdout is left alone, for it has results, unless it is the same screen.
+    with Live(
+        drawing,
         console=console,
-        transient=console.is_terminal,  # the summary says it all in the end; into a file only the end is written
-    )
+        refresh_per_second=_REDRAWS_A_SECOND,
+        transient=console.is_terminal,
+        redirect_stdout=sys.stdout.isatty(),
+    ):
+        yield drawing.show
+    if not console.is_terminal:
+        console.line()
 
 
-class _Lines:
-    """Plain lines: no carriage return ever, so that a log stays readable."""
+@contextmanager
+def _objects() -> Generator[Show, None, None]:
+    """Snapshots as JSON objects, one a line."""
+    last: Snapshot | None = None
+    due = time.monotonic()
 
-    def __init__(self, console: Console, total: int | None) -> None:
-        self._console = console
-        self._total = total
-        self._shown_at = time.monotonic()
-        self._shown_rows = 0
+    def show(snapshot: Snapshot) -> None:
+        nonlocal last, due
+        last = snapshot
+        if (now := time.monotonic()) >= due:
+            due = now + _AN_OBJECT_EACH
+            print_line(_as_json("progress", snapshot))
 
-    def show(self, tally: Tally) -> None:
-        """Print a line if it is time for one."""
-        if not self._is_time(tally.rows):
-            return
-        self._shown_at, self._shown_rows = time.monotonic(), tally.rows
-        done = f"{tally.rows:,}" if self._total is None else f"{tally.rows:,} of {self._total:,}"
-        self._console.print(f"importing: {done} rows, {counts(tally)}", highlight=False, soft_wrap=True)
+    try:
+        yield show
+    finally:
+        if last is not None:
+            print_line(_as_json("end", last))
 
-    def _is_time(self, rows: int) -> bool:
-        since = time.monotonic() - self._shown_at
-        step = (self._total or 0) * _STEP
-        return since >= _LATE or (since >= _SOON and rows - self._shown_rows >= step)
+
+def _as_json(event: str, snapshot: Snapshot) -> str:
+    at = datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="milliseconds")
+    counts, outcomes = dict(snapshot.counts), dict(snapshot.outcomes)
+    return json.dumps({"event": event, "at": at, **snapshot._asdict(), "counts": counts, "outcomes": outcomes})

@@ -10,7 +10,6 @@ import pytest
 from leavo_async.bulk.results import RowResult, Tally
 from leavo_async.bulk.rows import Row
 from leavo_async.cli.exit_codes import ExitCode, of_import
-from leavo_async.cli.progress import showing
 from leavo_async.cli.summary import Summary
 from leavo_async.cli.traffic import Traffic
 
@@ -87,29 +86,3 @@ def test_an_early_end_says_where_and_what_to_do() -> None:
     for told in ("Stopped: 401 UNAUTHORIZED", "after line 4", "exit code 5"):
         assert told in words
     assert json.loads(stopped.json())["stopped_by"] == "401 UNAUTHORIZED"
-
-
-def test_plain_progress_is_a_line_now_and_then(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Not one a row, and no carriage returns: logs stay readable."""
-    now = 0.0
-    monkeypatch.setattr("time.monotonic", lambda: now)
-    counted = Tally()
-    with showing("plain", 1000) as show:
-        for line in range(1000):
-            now += 0.05
-            counted.add(RowResult(Row(line, {}), "created"))
-            show(counted)
-
-    lines = capsys.readouterr().err.splitlines()
-    assert lines[0] == "importing: 100 of 1,000 rows, created 100"
-    assert len(lines) == 10
-
-
-def test_a_bar_is_drawn_when_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
-    """With or without a known total."""
-    for total in (3, None):
-        with showing("bar", total) as show:
-            show(tally(created=2, rejected=1))
-        assert "created 2 · rejected 1" in capsys.readouterr().err
