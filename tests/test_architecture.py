@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parent.parent / "leavo_async"
 LEAVES = ("testing", "telemetry")
 API_NAMES = {path.name for path in (PACKAGE / "apis").iterdir() if (path / "profile.py").exists()}
 # An extra that is not installed must give a sentence, not a traceback: so its import stands inside a function.
-IMPORTS_INSIDE_FUNCTIONS = {"leavo_async.cli"}
+IMPORTS_INSIDE_FUNCTIONS = {"leavo_async.cli", "leavo_async.bulk.bars"}
 IMPURE = {"asyncio", "time", "random", "os", "socket", "threading", "secrets", "aiohttp"}
 
 # The first prefix that fits counts.
