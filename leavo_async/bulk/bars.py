@@ -10,7 +10,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Literal, NamedTuple
 
-from leavo_async.bulk.plain import PlainLines
+from leavo_async.bulk.plain_lines import PlainLines
 from leavo_async.bulk.snapshot import Snapshot
 from leavo_async.bulk.words import tempo, time_left, trouble
 from leavo_async.errors import ConfigError

@@ -13,7 +13,7 @@ from typing import Literal
 from rich.console import Console
 from rich.live import Live
 
-from leavo_async.bulk.plain import PlainLines, print_line
+from leavo_async.bulk.plain_lines import PlainLines, print_line
 from leavo_async.bulk.snapshot import Snapshot
 from leavo_async.cli.drawing import Drawing
 

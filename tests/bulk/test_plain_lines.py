@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from leavo_async.bulk.plain import PlainLines, plain_line
+from leavo_async.bulk.plain_lines import PlainLines, plain_line
 
 from .snapshots import JOB, job, small
 
