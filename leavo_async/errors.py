@@ -21,7 +21,8 @@
     ├── OutcomeUnknownError       a write that may have happened and must not be repeated; .because .lookup
     ├── DeadlineError (TimeoutError)  the caller's deadline has passed, or would pass in the queue; .phase .estimate
     ├── AbortedError              the caller's signal has aborted; .phase .reason
-    └── ResponseValidationError   a 2xx whose shape is not what was promised; .problems
+    ├── ResponseValidationError   a 2xx whose shape is not what was promised; .problems
+    └── JournalError              the journal of an import cannot be read or written
 
 `outcome` tells what happened at the server: "not sent" (nothing was done: the request never left, or it was refused),
 "unknown" (it may have been done) or "done" (it was done, but the answer is of no use).
@@ -47,6 +48,7 @@ __all__ = [
     "ConnectTimeoutError",
     "DeadlineError",
     "IdempotencyMismatchError",
+    "JournalError",
     "LeavoError",
     "NotFoundError",
     "OutcomeUnknownError",
@@ -294,3 +296,9 @@ class ResponseValidationError(LeavoError):
 
     outcome = "done"
     problems: tuple[str, ...] = ()
+
+
+class JournalError(LeavoError):
+    """The journal of an import cannot be read or written: nothing is sent that it does not know of."""
+
+    user_message = "The import cannot go on. Please contact support."

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
 
@@ -37,6 +38,14 @@ def no_blocking_call_on_the_loop() -> Iterator[BlockBuster]:
     """A read, a sleep or a lock that stops the event loop is an error, wherever in the package it stands."""
     with blockbuster_ctx("leavo_async") as blocking:
         yield blocking
+
+
+@pytest.fixture(autouse=True)
+def journals_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No test finds the jobs of another one, nor those of whoever runs the tests."""
+    folder = tmp_path / "journals"
+    monkeypatch.setenv("LEAVO_STATE_DIR", str(folder))
+    return folder
 
 
 @pytest.fixture

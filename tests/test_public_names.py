@@ -12,7 +12,7 @@ PUBLIC = """
     APIError AbortController AbortSignal AbortedError AgentOSClient ApiProfile AttemptRecord AudioWarning Auth
     AuthenticationError BadRequestError Bearer Before CallOptions ClosedError ConfigError ConflictError
     ConnectError ConnectTimeoutError Cursor DailyCap DeadlineError Gate HeaderKey HeaderPair HeaderRule Headers
-    IdempotencyMismatchError KeyPair LaabamClient LanguageConfidenceClient Lead LeavoClient LeavoError
+    IdempotencyMismatchError JournalError KeyPair LaabamClient LanguageConfidenceClient Lead LeavoClient LeavoError
     ListOptions NewLead NotFoundError Offset OutcomeUnknownError Pages Paging Parts PermissionDeniedError
     Priority ProtocolError QueryKey QuotaExhaustedError RateLimit RateLimitError ReadError ReadTimeoutError
     Repeat Request Response ResponseTooLargeError ResponseValidationError RetryPolicy Route Secret ServerError

@@ -71,7 +71,7 @@ def encode(
     if "{" in path:
         path = filled(path, rules.path_params, path_params)
     sent = _headers(rules, headers) if headers or rules.headers or rules.header_rules else {}
-    body = None if json is None else _json_bytes(json)
+    body = None if json is None else json_bytes(json)
     if body is not None and not any(name.lower() == "content-type" for name in sent):
         sent["Content-Type"] = "application/json"
     key = _key(rules, method, path, idempotency_key, new_key)
@@ -170,7 +170,8 @@ def _headers(rules: Rules, own: Mapping[str, str] | None) -> dict[str, str]:
     return sent
 
 
-def _json_bytes(value: Any) -> bytes:
+def json_bytes(value: Any) -> bytes:
+    """The value as JSON; ConfigError, without the value, if JSON cannot express it."""
     if type(value) is JsonText:
         return bytes(value)
     problem = ""

@@ -29,6 +29,7 @@ class Operation:
         route.
     same: whether an item of that listing is the body's thing.
     sees_all: whether the listing shows everything, so that what is not in it is not there.
+    answer: the type of the answer, anything that pydantic can validate; None takes any JSON.
     id_of: the server's name for what was written, from the answer; None if it has none.
     """
 
@@ -42,9 +43,10 @@ class Operation:
     lookup: Callable[[Body], tuple[str, Mapping[str, Any]]] | None = None
     same: Callable[[Body, Any], bool] = lambda body, item: False
     sees_all: bool = True
+    answer: Any = None
     id_of: Callable[[Any], str | None] = lambda answer: _id(answer)
 
 
 def _id(answer: Any) -> str | None:
-    found = answer.get("id") if isinstance(answer, Mapping) else None
+    found = answer.get("id") if isinstance(answer, Mapping) else getattr(answer, "id", None)
     return None if found is None else str(found)

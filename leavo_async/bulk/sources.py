@@ -1,23 +1,30 @@
-"""Files to import: open one, see its columns, read its rows one by one in constant memory."""
+"""What can be imported: open it, see its columns, read its rows one by one in constant memory."""
 
 import codecs
 import io
+import os
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Literal, Protocol, Self
+from typing import BinaryIO, Literal, Protocol, Self, cast
 
+from pydantic import BaseModel
+
+from leavo_async.bulk.arrow_source import arrow_table
 from leavo_async.bulk.csv_source import DELIMITERS, CsvRows, sniff_delimiter
+from leavo_async.bulk.frames import frame_table
+from leavo_async.bulk.iterables import AsyncSource, ItemRows
 from leavo_async.bulk.jsonl_source import JsonlRows
 from leavo_async.bulk.lines import MARK_UNDECODABLE, Lines, RowTooLongError
+from leavo_async.bulk.parquet_source import ENCRYPTED_MAGIC, MAGIC, ParquetRows
 from leavo_async.bulk.rows import Row
 from leavo_async.errors import ConfigError
 
-__all__ = ["Format", "Row", "Source", "open_source"]
+__all__ = ["AsyncSource", "Format", "Row", "Source", "open_source", "source_of"]
 
-Format = Literal["csv", "jsonl"]
+Format = Literal["csv", "jsonl", "parquet"]
 
 _SUFFIXES: dict[str, Format] = {
     ".csv": "csv",
@@ -25,6 +32,7 @@ _SUFFIXES: dict[str, Format] = {
     ".txt": "csv",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
+    ".parquet": "parquet",
 }
 
 # Longest first: the mark of UTF-32 LE begins with that of UTF-16 LE. https://www.unicode.org/faq/utf_bom.html
@@ -49,10 +57,13 @@ _BUFFER = 256 * 1024  # bytes: one call of ours for about 3,000 rows
 
 @dataclass(frozen=True)
 class Source:
-    """The rows of one file; they can be read once.
+    """The rows of one file, data frame or iterable; they can be read once.
 
-    columns: the names in the header; of JSON Lines the keys of the first readable row, later rows may have others.
+    name: the file's, or what kind of thing holds the rows.
+    columns: the names in the header; of JSON Lines and iterables the keys of the first readable row, later rows may
+        have others.
     description: format, delimiter and encoding, for people: "CSV, comma, utf-8-sig".
+    path: the file; None if it is no regular file, which can be read a second time.
     """
 
     name: str
@@ -60,6 +71,7 @@ class Source:
     description: str
     _rows: Iterator[Row] = field(repr=False)
     _close: Callable[[], None] = field(repr=False)
+    path: Path | None = None
 
     def __iter__(self) -> Iterator[Row]:
         return self._rows
@@ -73,8 +85,69 @@ class Source:
         self.close()
 
     def close(self) -> None:
-        """Close the file; standard input stays open. May be called again."""
+        """Close the file; standard input, and what a program has handed over, stay open. May be called again."""
         self._close()
+
+
+def source_of(
+    thing: object,
+    *,
+    format: Format | None = None,  # noqa: A002  # the users' word
+    delimiter: str | None = None,
+    encoding: str | None = None,
+    stdin: BinaryIO | None = None,
+) -> Source | AsyncSource:
+    """The rows of whatever a caller wants to import.
+
+    thing: a path, or "-" for standard input; a data frame of pandas or polars; anything with `__arrow_c_stream__`; an
+        iterable of mappings or pydantic models; an async iterable of them, which gives an AsyncSource.
+    The rest is for paths: see `open_source`. Opening reads a little: of an iterable up to its first readable item.
+    Raises ConfigError if there is nothing to read, or if it is something else.
+    """
+    if isinstance(thing, str | os.PathLike):
+        path = Path(cast("str | os.PathLike[str]", thing))
+        return open_source(path, format=format, delimiter=delimiter, encoding=encoding, stdin=stdin)
+    name = _kind(thing)
+    if format is not None or delimiter is not None or encoding is not None:
+        raise ConfigError(f"cannot read {name}: only a file has a format, a delimiter or an encoding; leave them out")
+    if isinstance(thing, AsyncIterable):
+        return AsyncSource(cast("AsyncIterable[object]", thing), name)
+    return _held(thing, name)
+
+
+def _kind(thing: object) -> str:
+    """Such as "pandas DataFrame" or "generator"."""
+    package = type(thing).__module__.partition(".")[0].lstrip("_")
+    return f"{package} {type(thing).__name__}".removeprefix("builtins ")
+
+
+def _held(thing: object, name: str) -> Source:
+    """The rows of what is in memory, or comes out of it."""
+    if (frame := frame_table(thing, name)) is not None:
+        return Source(name, frame.columns, "data frame", frame.rows(), _nothing_to_close)
+    if hasattr(thing, "__arrow_c_stream__"):
+        table = arrow_table(thing, name)
+        return Source(name, table.columns, "Arrow stream", table.rows(), _nothing_to_close)
+    rows = ItemRows(_checked_iterable(thing, name))
+    return Source(name, rows.columns, "iterable", iter(rows), _nothing_to_close)
+
+
+def _nothing_to_close() -> None:
+    """It is the caller's."""
+
+
+def _checked_iterable(thing: object, name: str) -> Iterable[object]:
+    if isinstance(thing, bytes | bytearray | memoryview):
+        hint = "write them to a file and give its path"
+    elif isinstance(thing, Mapping | BaseModel):
+        hint = "for one row, put it into a list"
+    elif hasattr(thing, "read"):
+        hint = "give the path of the file instead of the open file"
+    elif isinstance(thing, Iterable):
+        return cast("Iterable[object]", thing)
+    else:
+        hint = "a path, a data frame, or an iterable of mappings was expected"
+    raise ConfigError(f"cannot read rows from {name}: {hint}")
 
 
 def open_source(
@@ -85,9 +158,9 @@ def open_source(
     encoding: str | None = None,
     stdin: BinaryIO | None = None,
 ) -> Source:
-    """The rows of a CSV or JSON Lines file; of standard input for the path "-".
+    """The rows of a CSV, JSON Lines or Parquet file; of standard input for the path "-".
 
-    format: None takes it from the suffix, else from the first character.
+    format: None takes it from the suffix, else from the first characters.
     delimiter: None takes it from the header line.
     encoding: a Python codec name; None is UTF-8 with or without a byte order mark.
     Raises ConfigError if there is nothing to read: then one line says what to do.
@@ -96,12 +169,40 @@ def open_source(
     codec = _codec(encoding or "utf-8-sig")
     opened = _open(path, name, stdin)
     try:
+        if _is_parquet(Path(path), opened.head, format):
+            return _parquet(path, opened, name, is_text=delimiter is not None or encoding is not None)
         lines = Lines(_text(opened, codec, name))
         first = _first_line(lines, name)
-        return _source(lines, first, opened, name, format or _format_of(Path(path), first), delimiter)
+        source = _source(lines, first, opened, name, format or _format_of(Path(path), first), delimiter)
     except BaseException:
         opened.close()
         raise
+    return replace(source, path=_regular(path))
+
+
+def _regular(path: str | Path) -> Path | None:
+    return Path(path) if str(path) != "-" and Path(path).is_file() else None
+
+
+def _is_parquet(path: Path, head: bytes, kind: Format | None) -> bool:
+    by_content: Format | None = "parquet" if head in (MAGIC, ENCRYPTED_MAGIC) else None
+    return (kind or _SUFFIXES.get(path.suffix.lower(), by_content)) == "parquet"
+
+
+def _parquet(path: str | Path, opened: "_Opened", name: str, *, is_text: bool) -> Source:
+    if is_text:
+        raise ConfigError(
+            f"cannot read {name}: it is Parquet, which has no delimiter and no encoding; "
+            "leave --delimiter and --encoding out"
+        )
+    if opened.head == ENCRYPTED_MAGIC:
+        raise ConfigError(f"cannot read {name}: it is encrypted; decrypt it first")
+    regular = _regular(path)
+    if regular is None:
+        raise ConfigError(f"cannot read {name}: Parquet is read from its end, so it must be a file; save it as one")
+    opened.close()
+    rows = ParquetRows(regular, name)
+    return Source(name, rows.columns, "Parquet", iter(rows), rows.close, regular)
 
 
 class _Bytes(Protocol):

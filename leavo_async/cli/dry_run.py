@@ -7,6 +7,7 @@ import json
 from leavo_async.bulk.rejects import Rejects
 from leavo_async.bulk.results import RowResult
 from leavo_async.bulk.survey import Survey, survey
+from leavo_async.bulk.threads import in_thread
 from leavo_async.cli.exit_codes import ExitCode, of_import
 from leavo_async.cli.import_run import ImportOptions, opened
 from leavo_async.cli.leads_file import OpenedLeads
@@ -14,7 +15,6 @@ from leavo_async.cli.open_rows import open_row_lines, open_rows_json
 from leavo_async.cli.plan import plan_lines
 from leavo_async.cli.reporter import keep
 from leavo_async.cli.stopper import Stopper
-from leavo_async.cli.threads import in_thread
 
 
 async def check_leads(options: ImportOptions, stopper: Stopper) -> ExitCode:

@@ -16,6 +16,7 @@ from leavo_async.bulk.results import Tally
 from leavo_async.bulk.snapshot import Snapshot
 from leavo_async.bulk.states import Outcome, State
 from leavo_async.bulk.survey import Survey, survey
+from leavo_async.bulk.threads import in_thread
 from leavo_async.cli.connection import Connection, demo
 from leavo_async.cli.exit_codes import ExitCode, of_import
 from leavo_async.cli.leads_file import LeadsFile, OpenedLeads
@@ -25,7 +26,6 @@ from leavo_async.cli.reporter import Reporter
 from leavo_async.cli.running import say
 from leavo_async.cli.stopper import Stopper
 from leavo_async.cli.summary import Summary
-from leavo_async.cli.threads import in_thread
 from leavo_async.cli.traffic import Traffic
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from leavo_async.bulk.rejects import Rejects
 from leavo_async.bulk.results import RowResult
-from leavo_async.cli.threads import in_thread
+from leavo_async.bulk.threads import in_thread
 
 
 class Reporter:

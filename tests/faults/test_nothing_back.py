@@ -326,7 +326,7 @@ def takes(size: int, wire: Wire) -> None:
 
 async def check_nothing_is_left(wire: Wire, before: int) -> None:
     """The client has no socket any more: one that still has something to send would go on with it."""
-    if DESCRIPTORS.exists():  # noqa: ASYNC240  # it is no real disk
+    if DESCRIPTORS.exists():  # it is no real disk
         await settled(lambda: sockets() - before <= wire.open)
         assert 0 == sockets() - before - wire.open
 

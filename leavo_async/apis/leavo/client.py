@@ -10,8 +10,12 @@ from leavo_async._sansio.auth import Ask, Secret
 from leavo_async._sansio.paths import segment
 from leavo_async._sansio.unset import UNSET, Unset, given
 from leavo_async._sansio.validation import checked
+from leavo_async.apis.leavo.imports import LEADS
 from leavo_async.apis.leavo.models import Lead, LeadChanges, NewLead
 from leavo_async.apis.leavo.profile import LEAVO
+from leavo_async.bulk.job import BulkJob
+from leavo_async.bulk.options import ImportOptions
+from leavo_async.bulk.report import Report
 from leavo_async.errors import ConfigError
 from leavo_async.options import CallOptions, ListOptions
 from leavo_async.pagination import Pages
@@ -107,6 +111,19 @@ class LeadsResource:
         body = lead.model_dump(mode="json", exclude_unset=True)
         created: Lead = await self._session.request("POST", _LEADS, json=body, cast_to=Lead, **options)
         return created
+
+    async def import_(self, source: object, **options: Unpack[ImportOptions]) -> Report:
+        """What became of each row of a file, a data frame or an iterable, once each is a lead or cannot be one.
+
+        source: CSV, JSON Lines or Parquet, as a path; a data frame of pandas, polars or Arrow; an iterable or async
+        iterable of mappings. Its columns are named like the fields of `create`, or mapped: map={"name": "Nome"};
+        custom_fields.NAME is one. options: see ImportOptions.
+
+        The same call again goes on where it was left, whatever ended it; a finished import is not done twice. Rows with
+        a phone that an earlier row has, or that a lead has already, make no second lead. See BulkJob for the promise.
+        Raises ConfigError before anything is sent, JournalError if the journal cannot be written any more.
+        """
+        return await BulkJob(self._session, LEADS, source, **options).run()
 
     async def update(
         self,

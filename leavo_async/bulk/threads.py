@@ -1,4 +1,4 @@
-"""Blocking work that must not outlive an interrupted command."""
+"""Blocking work that must not outlive an interrupted job."""
 
 from __future__ import annotations
 

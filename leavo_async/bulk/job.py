@@ -1,0 +1,180 @@
+"""An import: from a source to a server, with a journal between them, so that nothing is lost and nothing done twice."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Self, Unpack, cast
+
+from leavo_async.bulk.beginning import Beginning, Begun
+from leavo_async.bulk.journal import Journal
+from leavo_async.bulk.operation import Operation
+from leavo_async.bulk.options import OF_A_CALL, ImportOptions, checked_import_options
+from leavo_async.bulk.places import remove
+from leavo_async.bulk.plan import Plan
+from leavo_async.bulk.report import Report
+from leavo_async.bulk.reporting import report_of
+from leavo_async.bulk.run import Run
+from leavo_async.bulk.sources import AsyncSource, source_of
+from leavo_async.bulk.threads import in_thread
+from leavo_async.bulk.verdicts import Stop, Why
+from leavo_async.errors import ConfigError
+from leavo_async.options import CallOptions
+from leavo_async.session import Session
+
+
+class BulkJob:
+    """An import of rows, each by one write, that survives whatever may happen to its process.
+
+        job = BulkJob(session, operation, "customers.csv", map={"name": "Full name"})
+        plan = await job.prepare()          # reads and checks every row; nothing is sent
+        report = await job.run()            # sends them; the same again goes on where it was left
+
+    source: a file (CSV, JSON Lines, Parquet), "-" for standard input, a data frame, an iterable or async iterable of
+    mappings. operation: what is done with each row. options: see ImportOptions.
+
+    Each row is sent at least once and keeps one idempotency key for its life. A row whose outcome is unknown is sent
+    again only where the server honours that key, or once a look-up has shown that it is not there; else it is held for
+    you. What was told to be done is not forgotten, neither after `kill -9` nor after a power loss.
+    """
+
+    def __init__(
+        self, session: Session, operation: Operation, source: object, **options: Unpack[ImportOptions]
+    ) -> None:
+        self._session = session
+        self._operation = operation
+        self._source = source
+        self._options = checked_import_options(options)
+        self._call = cast("CallOptions", {name: value for name, value in options.items() if name in OF_A_CALL})
+        self._wall: Callable[[], float] = time.time
+        self._reopened: str | None = None
+        self._begun: Begun | None = None
+        self._run: Run | None = None
+        self._asked: Stop | None = None
+        self.stopped: Stop | None = None
+
+    @classmethod
+    def resume(cls, session: Session, operation: Operation, job: str, **options: Unpack[ImportOptions]) -> Self:
+        """A job that was begun before, by its id: without its source, which is not needed any more.
+
+        It may go on with another key than the one it was begun with.
+        """
+        resumed = cls(session, operation, None, **options)
+        resumed._reopened = job
+        return resumed
+
+    async def prepare(self) -> Plan:
+        """What it will do, once every row is read, checked and in the journal. No connection is opened.
+
+        Raises ConfigError if the source cannot be read or mapped, has changed since the job was begun with it, or if
+        the journal cannot be kept.
+        """
+        if self._begun is None:
+            self._begun = await self._begin()
+        return await in_thread(self._planned, self._begun)
+
+    async def run(self) -> Report:
+        """What became of the rows, once all are settled or it was stopped: `report.stopped_by` tells.
+
+        Raises ConfigError before anything is sent, JournalError if the journal cannot be written any more.
+        """
+        plan = await self.prepare()
+        begun = self._begun
+        assert begun is not None
+        try:
+            await self._check_key(begun.journal)
+            self.stopped = await self._sent(begun) if plan.to_send else None
+        finally:
+            await self.aclose()
+        return await in_thread(report_of, begun.journal.path)
+
+    def stop(self, because: str = "stopped", why: Why = "asked") -> None:
+        """Send no further row; those under way come to their end. On the loop of the job."""
+        self._asked = self._asked or Stop(why, because)
+        if self._run is not None:
+            self._run.stop(self._asked)
+
+    def abort(self, because: str = "aborted") -> None:
+        """Stop, and end at once what is under way: those rows have an unknown outcome until it goes on."""
+        self.stop(because)
+        if self._run is not None:
+            self._run.abort(because)
+
+    async def discard(self) -> None:
+        """Forget a job that was prepared and not begun; its journal is removed. One that was there before stays."""
+        begun = self._begun
+        await self.aclose()
+        if begun is not None and not begun.is_resumed:
+            await in_thread(remove, begun.journal.path)
+
+    async def aclose(self) -> None:
+        """Let go of the journal. May be called again."""
+        begun, self._begun = self._begun, None
+        if begun is not None:
+            await in_thread(begun.close)
+
+    async def _begin(self) -> Begun:
+        told = self._session.explain(
+            self._operation.method, self._operation.path, path_params=self._call.get("path_params")
+        )
+        beginning = Beginning(self._operation, told, self._options, self._wall)
+        if self._reopened is not None:
+            return await in_thread(beginning.reopened, self._reopened)
+        source = await in_thread(
+            source_of,
+            self._source,
+            format=self._options.get("format"),
+            delimiter=self._options.get("delimiter"),
+            encoding=self._options.get("encoding"),
+        )
+        try:
+            return await beginning.begin(source)
+        finally:
+            await (source.aclose() if isinstance(source, AsyncSource) else in_thread(source.close))
+
+    def _planned(self, begun: Begun) -> Plan:
+        journal = begun.journal
+        told = self._session.explain(
+            self._operation.method, self._operation.path, path_params=self._call.get("path_params")
+        )
+        counts, runs, first = journal.counts(), journal.runs(), journal.pending(0, 1)
+        to_send = counts["pending"] + counts["unknown"] + counts["in_flight"]
+        return Plan(
+            facts=journal.facts,
+            counts=counts,
+            is_resumed=begun.is_resumed,
+            since=runs[-1].ended if runs else None,
+            to_send=to_send,
+            seconds=None if told.rate is None else to_send / told.rate,
+            honoured=told.honoured,
+            key_lasts=told.key_lasts,
+            first=first[0].body.decode() if first else "",
+            journal=journal.path,
+            size=journal.path.stat().st_size,
+        )
+
+    async def _check_key(self, journal: Journal) -> None:
+        """That it goes on with the key it was begun with, unless it was resumed by its name."""
+        facts = journal.facts
+        digest = await self._session.key_digest(facts.key_salt)
+        if facts.key_digest and facts.key_digest != digest and self._reopened is None:
+            raise ConfigError(
+                f"job {facts.job} was begun with another key; nothing was sent. If the key was changed, go on with it: "
+                f"leavo jobs resume {facts.job}. If this is another account, name it: --account NAME"
+            )
+        if facts.key_digest != digest:
+            await in_thread(_tell, journal, digest)
+
+    async def _sent(self, begun: Begun) -> Stop | None:
+        run = self._run = Run(self._session, self._operation, begun.journal, self._options, self._call, self._wall)
+        if self._asked is not None:
+            run.stop(self._asked)
+        try:
+            return await run.run()
+        finally:
+            self._run = None
+
+
+def _tell(journal: Journal, digest: str) -> None:
+    with journal.transaction():
+        journal.tell(journal.facts._replace(key_digest=digest))

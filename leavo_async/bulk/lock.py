@@ -1,0 +1,57 @@
+"""One process at a time works on a job."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+from typing import Self
+
+from leavo_async.errors import ConfigError
+
+
+class JobLock:
+    """The right to write a journal, held until `release` or until the process ends, however it ends.
+
+    It is a lock of SQLite's on a file beside the journal: the system gives it back when a process dies, on every
+    system, and readers of the journal are not kept out. The file stays, because to remove one that another process has
+    just opened would let two have it.
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._connection = connection
+
+    @classmethod
+    def take(cls, journal: Path) -> Self:
+        """The lock of a journal; ConfigError if another process has it."""
+        path = journal.with_suffix(".lock")
+        connection = None
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+            connection = sqlite3.connect(path, timeout=0.0, isolation_level=None, check_same_thread=False)
+            connection.execute("BEGIN EXCLUSIVE")
+            return cls(path, connection)
+        except (sqlite3.Error, OSError) as error:
+            is_taken = "locked" in str(error)
+            problem = getattr(error, "strerror", None) or str(error)
+        if connection is not None:
+            connection.close()
+        if is_taken:
+            raise ConfigError(
+                f"job {journal.stem} is being worked on by another process: wait for it, or stop it; nothing was sent"
+            )
+        raise ConfigError(f"cannot lock {journal}: {problem}; nothing was sent")
+
+    def release(self) -> None:
+        """Give it back. May be called again."""
+        self._connection.close()
+
+
+def is_locked(journal: Path) -> bool:
+    """Whether a process works on it at this moment."""
+    try:
+        JobLock.take(journal).release()
+    except ConfigError:
+        return True
+    return False

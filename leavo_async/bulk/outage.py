@@ -1,0 +1,45 @@
+"""A server that cannot be reached, or whose outcomes are unknown: how long to wait, and when to give up."""
+
+from __future__ import annotations
+
+# Rows of unknown outcome one after the other, before any that went well: more help nobody.
+_UNKNOWN_IN_A_ROW = 10
+_MAX_DELAY = 60.0
+
+
+class Outage:
+    """What the failures so far say. patience: seconds for which a server that has answered once is waited for."""
+
+    def __init__(self, patience: float) -> None:
+        self._patience = patience
+        self._has_answered = False
+        self._since: float | None = None
+        self._next_at = 0.0
+        self._delay = 0.5
+        self._unknown = 0
+
+    @property
+    def is_answering(self) -> bool:
+        """Whether the last that was heard was an answer. Until then one row at a time is enough to find out."""
+        return self._has_answered and self._since is None
+
+    def answered(self) -> None:
+        """The server has taken or refused a row."""
+        self._has_answered = True
+        self._since = None
+        self._delay = 0.5
+        self._unknown = 0
+
+    def failed(self, now: float, *, is_unknown: bool) -> float | None:
+        """Seconds to wait before the next row; None to give up. now: seconds of a clock that never steps back."""
+        self._unknown += is_unknown
+        if not self._has_answered:
+            return 0.0 if is_unknown and self._unknown < _UNKNOWN_IN_A_ROW else None
+        if self._since is None:
+            self._since = now
+        if now - self._since > self._patience:
+            return None
+        if now >= self._next_at:  # those that were under way together fail together
+            self._delay = min(2 * self._delay, _MAX_DELAY)
+            self._next_at = now + self._delay
+        return self._next_at - now

@@ -1,0 +1,62 @@
+"""A report from the journal of a job, whether it is finished, stopped or was killed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from leavo_async.bulk.history import Run
+from leavo_async.bulk.journal import Journal
+from leavo_async.bulk.report import Reason, Report
+from leavo_async.bulk.states import STATES, RowRecord, State
+
+_REASONS = 100
+
+
+def report_of(path: Path) -> Report:
+    """What became of a job. It blocks: it reads all rows. ConfigError if there is no journal that can be read."""
+    journal = Journal.view(path)
+    try:
+        return _report(journal)
+    finally:
+        journal.close()
+
+
+def _report(journal: Journal) -> Report:
+    facts, counts, runs, slices = journal.facts, journal.counts(), journal.runs(), journal.slices()
+    return Report(
+        job=facts.job,
+        name=facts.name,
+        source=facts.source,
+        place=facts.place,
+        limit=facts.limit,
+        limit_per_minute=facts.limit_per_minute,
+        counts={state: counts[state] for state in STATES},
+        outcomes=journal.outcomes(),
+        empty=facts.empty,
+        requests=sum(part.requests for part in slices),
+        refused=sum(part.refused for part in slices),
+        seconds=sum(run.ended - run.started for run in runs),
+        runs=tuple(runs),
+        slices=tuple(slices),
+        events=tuple(journal.events()),
+        reasons=tuple(Reason(*row) for row in journal.reasons(_REASONS)),
+        stopped_by=_stopped_by(runs, is_open=journal.is_open()),
+        journal=journal.path,
+        _rows=partial(_rows, journal.path),
+    )
+
+
+def _stopped_by(runs: list[Run], *, is_open: bool) -> str | None:
+    if not is_open:
+        return None
+    return runs[-1].how if runs else "nothing was sent yet"
+
+
+def _rows(path: Path, *states: State) -> Iterator[RowRecord]:
+    journal = Journal.view(path)
+    try:
+        yield from journal.rows(*states)
+    finally:
+        journal.close()

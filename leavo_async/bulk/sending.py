@@ -1,0 +1,99 @@
+"""The calls of a job: a row is sent, or looked up, in the name of its session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pydantic_core import from_json
+
+from leavo_async._io.abort import AbortSignal
+from leavo_async._sansio.messages import JsonText, Response
+from leavo_async._sansio.records import AttemptRecord
+from leavo_async.bulk.journal import OpenRow, Verdict
+from leavo_async.bulk.keys import row_key
+from leavo_async.bulk.operation import Operation
+from leavo_async.bulk.settling import Means
+from leavo_async.options import CallOptions
+from leavo_async.session import Session
+
+# Beyond these, who looks for one thing among so many had better look himself.
+_LOOKED_AT = 10_000
+
+
+class Sending:
+    """Sends the rows of one import with the session's guarantees; it lets everybody else of the key go first.
+
+    observe: told of each attempt. signal: ends each call.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        operation: Operation,
+        import_id: str,
+        *,
+        signal: AbortSignal,
+        observe: Callable[[AttemptRecord], None],
+        options: CallOptions,
+    ) -> None:
+        self._session = session
+        self._operation = operation
+        self._import_id = import_id
+        self._observe = observe
+        self._options: CallOptions = {**options, "priority": "bulk", "signal": signal}
+        told = session.explain(operation.method, operation.path, path_params=options.get("path_params"))
+        self.means = Means(
+            told.repeat, told.key_lasts, told.is_looked_up or operation.lookup is not None, operation.sees_all
+        )
+        self.has_natural_key = bool(operation.natural_key)
+
+    async def send(self, row: OpenRow) -> Verdict:
+        """What the server has done with the row. Raises the call's error."""
+        records: list[AttemptRecord] = []
+        options: CallOptions = {
+            **self._options,
+            "idempotency_key": row_key(self._import_id, row.row_id or str(row.n), row.gen),
+            "observers": [self._observe, records.append],
+        }
+        answer, response = await self._session.exchange(
+            self._operation.method,
+            self._operation.path,
+            json=JsonText(row.body),
+            cast_to=self._operation.answer,
+            **options,
+        )
+        return Verdict(
+            "done",
+            outcome="confirmed" if row.state == "unknown" or _is_confirmed(response, records) else "created",
+            status=response.status,
+            id=self._operation.id_of(answer),
+            attempts=len(records),
+        )
+
+    async def find(self, row: OpenRow) -> list[Any]:
+        """What is at the server that this row would have made. Raises the call's error."""
+        options: CallOptions = {**self._options, "observers": [self._observe]}
+        body = from_json(row.body)
+        if self._operation.lookup is None:
+            return await self._session.look_up(
+                self._operation.method, self._operation.path, json=JsonText(row.body), **options
+            )
+        path, filters = self._operation.lookup(body)
+        pages = self._session.pages(path, params=filters, max_items=_LOOKED_AT, **_of_a_listing(path, options))
+        return [item async for item in pages if self._operation.same(body, item)]
+
+    def found(self, thing: Any) -> Verdict:
+        """The verdict for a row whose thing was found."""
+        return Verdict("done", outcome="confirmed", id=self._operation.id_of(thing), attempts=1)
+
+
+def _is_confirmed(response: Response, records: list[AttemptRecord]) -> bool:
+    """Whether it was done by an attempt whose answer was lost."""
+    return response.replayed or any(record.method == "GET" for record in records)
+
+
+def _of_a_listing(path: str, options: CallOptions) -> CallOptions:
+    """The options, without values for {names} that the listing's path has not."""
+    own = {name: value for name, value in options.get("path_params", {}).items() if f"{{{name}}}" in path}
+    return {**options, "path_params": own}

@@ -1,0 +1,228 @@
+"""Whole jobs against the sandbox: what a user calls, and what the server has afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import stat
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from leavo_async import AbortController, ConfigError, LeavoClient, RateLimit
+from leavo_async.apis.leavo.imports import LEADS
+from leavo_async.bulk.job import BulkJob
+from leavo_async.bulk.report import Report
+from leavo_async.bulk.snapshot import Snapshot
+from leavo_async.sandbox import Fault, Sandbox
+
+LOST = Fault(reset="after", method="POST")
+
+
+def rows(count: int, first: int = 0) -> list[dict[str, Any]]:
+    return [{"name": f"Ana {n}", "phone": f"+55119{n:08d}"} for n in range(first, first + count)]
+
+
+def client(sandbox: Sandbox, key: str | None = None, **more: Any) -> LeavoClient:
+    settings = {"limits": (), **more}
+    return LeavoClient(key or sandbox.key, base_url=sandbox.url, allow_insecure_loopback=True, **settings)
+
+
+async def imported(sandbox: Sandbox, source: object, **options: Any) -> Report:
+    async with client(sandbox) as leavo:
+        return await leavo.leads.import_(source, **{"progress": False, "quarantine": 0.05, **options})
+
+
+def names(sandbox: Sandbox) -> Counter[str]:
+    return Counter(lead["name"] for lead in sandbox.leads)
+
+
+@pytest.mark.asyncio
+async def test_every_row_is_a_lead_or_is_told_why_not(leavo_sandbox: Sandbox) -> None:
+    """Each row in one state; the second of two with the same phone makes no second lead."""
+    bad = [
+        {"name": "Nobody", "phone": "123"},
+        {"name": "", "phone": ""},
+        {"name": "Ana twin", "phone": "+5511900000001"},
+    ]
+    report = await imported(leavo_sandbox, [*rows(20), *bad])
+
+    assert (report.counts["done"], report.counts["invalid"], report.counts["skipped"], report.empty) == (20, 1, 1, 1)
+    assert report.outcomes == {"created": 20}
+    assert (report.is_finished, report.stopped_by, report.requests) == (True, None, 20)
+    assert names(leavo_sandbox) == Counter(row["name"] for row in rows(20))
+    (invalid,) = await asyncio.to_thread(list, report.rows("invalid"))
+    assert (invalid.line, invalid.values["name"]) == (21, "Nobody")
+    assert "phone: is not a number" in invalid.reason
+    (skipped,) = await asyncio.to_thread(list, report.rows("skipped"))
+    assert skipped.reason == "the same as line 2"
+    done = await asyncio.to_thread(list, report.rows("done"))
+    assert not any(row.values for row in done), "what is done is emptied: it is people's data"
+
+
+@pytest.mark.asyncio
+async def test_the_same_call_again_sends_nothing(leavo_sandbox: Sandbox) -> None:
+    """It gives the report of what was done."""
+    first = await imported(leavo_sandbox, rows(5))
+    again = await imported(leavo_sandbox, rows(5))
+
+    assert (again.job, again.counts, len(again.runs)) == (first.job, first.counts, 1)
+    assert len(leavo_sandbox.ledger.requests) == 5
+    once_more = await imported(leavo_sandbox, rows(5), new_run=True)
+    assert once_more.outcomes == {"existing": 5}
+
+
+@pytest.mark.asyncio
+async def test_a_row_whose_answer_was_lost_is_looked_up(leavo_sandbox: Sandbox) -> None:
+    """And told as confirmed, not as created a second time."""
+    leavo_sandbox.script(LOST, Fault(status=500, commit=True, method="POST", skip=3))
+    report = await imported(leavo_sandbox, rows(10))
+
+    assert report.outcomes == {"created": 8, "confirmed": 2}
+    assert len(leavo_sandbox.leads) == 10
+
+
+@pytest.mark.asyncio
+async def test_a_job_that_was_stopped_goes_on_where_it_was(leavo_sandbox: Sandbox) -> None:
+    """Rows that are done are not sent again; the report knows of both runs."""
+    async with client(leavo_sandbox, limits=[RateLimit(1000, per=1)]) as leavo:
+        job = BulkJob(leavo, LEADS, rows(200), progress=lambda now: job.stop("lunch") if now.sent >= 20 else None)
+        stopped = await job.run()
+    assert (stopped.stopped_by, stopped.is_finished) == ("lunch", False)
+    assert 20 <= stopped.counts["done"] < 200
+    assert stopped.counts["in_flight"] == stopped.counts["unknown"] == 0
+
+    report = await imported(leavo_sandbox, rows(200))
+    assert (report.counts["done"], len(report.runs)) == (200, 2)
+    assert sum(request.method == "POST" for request in leavo_sandbox.ledger.requests) == 200
+    assert [run.how for run in report.runs] == ["lunch", "finished"]
+
+
+@pytest.mark.asyncio
+async def test_a_revoked_key_stops_the_job_and_burns_no_row(leavo_sandbox: Sandbox) -> None:
+    """All rows are still to be sent; with another key it goes on by the name of the job alone."""
+    async with client(leavo_sandbox, "revoked-key-1") as leavo:
+        job = BulkJob(leavo, LEADS, rows(100), progress=False)
+        report = await job.run()
+    assert job.stopped is not None
+    assert job.stopped.why == "refused"
+    assert report.counts["pending"] == 100
+    assert len(leavo_sandbox.ledger.requests) == 1, "one row goes first"
+
+    with pytest.raises(ConfigError, match=f"another key; nothing was sent.*leavo jobs resume {report.job}"):
+        await imported(leavo_sandbox, rows(100))
+    async with client(leavo_sandbox) as leavo:
+        resumed = await BulkJob.resume(leavo, LEADS, report.job, progress=False).run()
+    assert resumed.outcomes == {"created": 100}
+
+
+@pytest.mark.asyncio
+async def test_a_file_that_has_changed_is_refused_with_choices(leavo_sandbox: Sandbox, tmp_path: Path) -> None:
+    """While its job is not finished; the choices do what they say."""
+    file = tmp_path / "leads.csv"
+    file.write_text("name,phone\n" + "".join(f"{row['name']},{row['phone']}\n" for row in rows(50)))
+    async with client(leavo_sandbox, "revoked-key-1") as leavo:
+        await leavo.leads.import_(file, progress=False)
+    file.write_text(file.read_text() + "Bea,+5511888880000\n")
+
+    with pytest.raises(ConfigError, match="has changed since job") as refused:
+        await imported(leavo_sandbox, file)
+    assert "--on-changed-source new-rows-only" in str(refused.value)
+    assert not leavo_sandbox.leads
+    async with client(leavo_sandbox) as leavo:
+        job = str(refused.value).partition("jobs resume ")[2][:8]
+        await BulkJob.resume(leavo, LEADS, job, max_failed=1, progress=False).run()
+    report = await imported(leavo_sandbox, file)
+    assert report.outcomes == {"created": 1, "existing": 50}, "the file is another one than that of the finished job"
+
+
+@pytest.mark.asyncio
+async def test_only_the_new_rows_of_a_changed_file(leavo_sandbox: Sandbox, tmp_path: Path) -> None:
+    """They join the job that the file was begun with."""
+    file = tmp_path / "leads.csv"
+    file.write_text("name,phone\n" + "".join(f"{row['name']},{row['phone']}\n" for row in rows(5)))
+    async with client(leavo_sandbox) as leavo:
+        job = BulkJob(leavo, LEADS, file, progress=False)
+        job.stop()
+        before = await job.run()
+        file.write_text("name,phone\nBea,+5511888880000\n" + file.read_text().partition("\n")[2])
+        report = await leavo.leads.import_(file, on_changed_source="new rows only", progress=False)
+
+    assert (report.job, report.outcomes) == (before.job, {"created": 6})
+    assert names(leavo_sandbox) == Counter([*(row["name"] for row in rows(5)), "Bea"])
+
+
+@pytest.mark.asyncio
+async def test_a_signal_ends_the_calls_under_way(leavo_sandbox: Sandbox) -> None:
+    """What it has ended is of unknown outcome, and settled by the next run."""
+    leavo_sandbox.script(Fault(delay=30.0, method="POST", skip=5, times=3))
+    controller = AbortController()
+    async with client(leavo_sandbox) as leavo:
+        running = asyncio.create_task(
+            leavo.leads.import_(rows(30), signal=controller.signal, progress=False, concurrency=3)
+        )
+        while len(leavo_sandbox.ledger.requests) < 5:
+            await asyncio.sleep(0.005)
+        await asyncio.sleep(0.1)
+        controller.abort("enough")
+        report = await running
+    assert report.stopped_by == "enough"
+    assert report.counts["in_flight"] == 0
+    assert report.counts["unknown"] > 0
+
+    report = await imported(leavo_sandbox, rows(30))
+    assert (report.counts["done"], len(leavo_sandbox.leads)) == (30, 30)
+
+
+@pytest.mark.asyncio
+async def test_a_cancelled_job_leaves_its_journal_in_order(leavo_sandbox: Sandbox) -> None:
+    """The cancellation comes out; the same call again goes on."""
+    leavo_sandbox.script(Fault(delay=30.0, method="POST", skip=5))
+    async with client(leavo_sandbox) as leavo:
+        running = asyncio.create_task(leavo.leads.import_(rows(10), progress=False, concurrency=1))
+        while len(leavo_sandbox.ledger.requests) < 5:
+            await asyncio.sleep(0.005)
+        await asyncio.sleep(0.05)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+    report = await imported(leavo_sandbox, rows(10))
+    assert (report.counts["done"], len(leavo_sandbox.leads)) == (10, 10)
+
+
+@pytest.mark.asyncio
+async def test_progress_is_told_from_the_beginning_to_the_end(leavo_sandbox: Sandbox) -> None:
+    """The last telling is the whole."""
+    told: list[Snapshot] = []
+    await imported(leavo_sandbox, rows(50), progress=told.append)
+
+    assert (told[0].settled, told[0].total) == (0, 50)
+    assert (told[-1].settled, told[-1].sent, told[-1].outcomes["created"], told[-1].eta) == (50, 50, 50, 0.0)
+
+
+def test_nobody_else_may_read_a_journal(journals_of_its_own: Path) -> None:
+    """It is people's data."""
+
+    async def run() -> Report:
+        async with Sandbox() as sandbox:
+            return await imported(sandbox, rows(3))
+
+    report = asyncio.run(run())
+
+    assert report.journal.parent == journals_of_its_own
+    assert stat.S_IMODE(journals_of_its_own.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in journals_of_its_own.iterdir()} == {0o600}
+    assert not list(journals_of_its_own.glob("*.spool"))
+
+
+@pytest.mark.asyncio
+async def test_two_runs_of_one_job_at_a_time_are_refused(leavo_sandbox: Sandbox) -> None:
+    """The second one, before it sends anything."""
+    async with client(leavo_sandbox) as leavo:
+        first = BulkJob(leavo, LEADS, rows(5), progress=False)
+        await first.prepare()
+        with pytest.raises(ConfigError, match="worked on by another process"):
+            await leavo.leads.import_(rows(5))
+        await first.discard()
