@@ -225,6 +225,11 @@ class Journal:
         row = self._db.execute(f"{_OPENED} WHERE n=? AND body IS NOT NULL", (n,)).fetchone()
         return None if row is None else OpenRow(*row)
 
+    def state(self, n: int) -> State | None:
+        """The state of a row; None if there is none."""
+        row = self._db.execute("SELECT state FROM row WHERE n=?", (n,)).fetchone()
+        return None if row is None else row[0]
+
     def resend(self, n: int, body: bytes, digest: bytes | None) -> None:
         """Send a row anew that was refused, as another one: with another key."""
         self._db.execute(
@@ -234,6 +239,10 @@ class Journal:
             """,
             (body, digest, n),
         )
+
+    def keep_cells(self, n: int, cells: str) -> None:
+        """Keep a row as it stands in the source now."""
+        self._db.execute("UPDATE row SET cells=? WHERE n=?", (cells.encode("utf-8", "backslashreplace"), n))
 
     def move(self, n: int, state: State, reason: str = "", outcome: Outcome | None = None) -> None:
         """Put a row into a state, because somebody has said so."""

@@ -14,13 +14,14 @@ def import_id(*parts: str) -> str:
     return _digest("import", *parts).hex()
 
 
-def row_key(import_id: str, row_id: str, generation: int) -> str:
+def row_key(import_id: str, row_id: str | int, generation: int) -> str:
     """The idempotency key of a row, for its life: a UUID of version 8, because some servers insist on that form.
 
-    row_id: the row's own name or its number. generation: counts how often a row that was refused was sent anew.
+    row_id: the row's own name, or its number. generation: counts how often a row that was refused was sent anew.
     It says nothing about the row. RFC 9562 §5.8
     """
-    number = int.from_bytes(_digest(import_id, row_id, str(generation)), "big")
+    kind = "name" if isinstance(row_id, str) else "number"  # a row may be called "12"
+    number = int.from_bytes(_digest(import_id, kind, str(row_id), str(generation)), "big")
     number = number & ~(0xF000 << 64) | 8 << 76  # the version
     number = number & ~(0xC000 << 48) | 0x8000 << 48  # the variant
     return str(uuid.UUID(int=number))

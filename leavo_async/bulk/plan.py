@@ -33,6 +33,11 @@ class Plan(NamedTuple):
     size: int
 
     @property
+    def total(self) -> int:
+        """Rows that are to be sent, or were."""
+        return self.rows - self.counts["invalid"] - self.counts["skipped"]
+
+    @property
     def rows(self) -> int:
         """Rows of the source that are not empty."""
         return sum(self.counts.values())

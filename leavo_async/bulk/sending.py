@@ -53,7 +53,7 @@ class Sending:
         records: list[AttemptRecord] = []
         options: CallOptions = {
             **self._options,
-            "idempotency_key": row_key(self._import_id, row.row_id or str(row.n), row.gen),
+            "idempotency_key": row_key(self._import_id, row.row_id or row.n, row.gen),
             "observers": [self._observe, records.append],
         }
         answer, response = await self._session.exchange(

@@ -76,7 +76,7 @@ class Spooler:
 
     def _checked(self, row: Row) -> tuple[bytes, str | None, bytes]:
         body = body_of(row, self._plan, self._operation)
-        written = _written(body)
+        written = written_body(body)
         if self._row_key is not None:
             row_id = _row_id(row, self._row_key)
             return written, row_id, content_digest(row_id.encode())
@@ -105,7 +105,8 @@ def _plain(value: Any) -> bytes:
     return json_bytes(value.strip().casefold() if isinstance(value, str) else value)
 
 
-def _written(body: Mapping[str, Any]) -> bytes:
+def written_body(body: Mapping[str, Any]) -> bytes:
+    """A body as the JSON that is sent; InvalidRowError if it cannot be written."""
     try:
         return json_bytes(body)
     except ConfigError as error:

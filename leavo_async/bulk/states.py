@@ -14,6 +14,7 @@ source is about the same thing."""
 Outcome = Literal["created", "existing", "confirmed"]
 """How a row got done: made by this job; there already; made by this job, as a look-up or a replay has shown."""
 
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 STATES: tuple[State, ...] = get_args(State)
 OPEN: tuple[State, ...] = ("pending", "in_flight", "unknown")
 

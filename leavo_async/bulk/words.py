@@ -29,6 +29,11 @@ def duration(seconds: float) -> str:
     return f"{hours // 24} d {hours % 24} h"
 
 
+def plain(number: float) -> str:
+    """A number in a few digits: "0.5", "96.1", "5,400"."""
+    return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
+
+
 def clock(at: float, now: float) -> str:
     """A moment of the time to come, in local time: "15:07" if it is today, "Sun 15:07" in this week, "22 Nov 15:07".
 

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from importlib.metadata import version
-from typing import get_args
 
 import click
 
-from leavo_async.bulk.sources import Format
 from leavo_async.cli.connection import Connection, connection_options
-from leavo_async.cli.dry_run import check_leads
-from leavo_async.cli.exit_codes import ExitCode
-from leavo_async.cli.import_run import ImportOptions, import_leads
-from leavo_async.cli.leads_file import LeadsFile
+from leavo_async.cli.import_command import import_command
+from leavo_async.cli.jobs_commands import jobs
 from leavo_async.cli.leads_list import list_leads
-from leavo_async.cli.progress import Style
-from leavo_async.cli.running import fail, on_signals, run
+from leavo_async.cli.running import run
 from leavo_async.cli.sandbox_run import SandboxOptions, serve
-from leavo_async.cli.stopper import Stopper
 from leavo_async.sandbox import APIS, MODELS
 
 
@@ -27,83 +20,13 @@ from leavo_async.sandbox import APIS, MODELS
 def leavo() -> None:
     """Leavo's CRM from the command line. The key comes from LEAVO_API_KEY.
 
-    Exit codes: 0 done, 2 wrong usage, 3 some rows rejected, 4 nothing sent, 5 stopped early, 6 some outcomes unknown,
-    130 interrupted.
+    Exit codes: 0 done, 2 wrong usage, 3 some rows failed, 4 nothing sent, 5 stopped early, 6 some outcomes unknown,
+    7 stopped by --max-errors or --max-duration, 130 interrupted.
     """
 
 
-def _pairs(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
-    """FIELD=COLUMN, FIELD=COLUMN → {FIELD: COLUMN}."""
-    found: dict[str, str] = {}
-    for value in values:
-        field, equals, column = value.partition("=")
-        if not equals or not field or not column:
-            raise click.BadParameter(f"{value!r}: expected FIELD=COLUMN, such as name=Nome")
-        if field in found:
-            raise click.BadParameter(f"{field!r} is mapped twice")
-        found[field] = column
-    return found
-
-
-@leavo.command("import")
-@click.argument("file")
-@click.option("--sandbox", is_flag=True, help="Import into a sandbox inside of this process: no account is needed.")
-@click.option("--dry-run", is_flag=True, help="Check every row and send nothing; no key is needed.")
-@click.option("--map", "mapped", multiple=True, metavar="FIELD=COLUMN", callback=_pairs, help="Where a field stands.")
-@click.option("--ignore", "ignored", multiple=True, metavar="COLUMN", help='To be left out; "*" is all unknown ones.')
-@click.option("--format", "kind", type=click.Choice(["csv", "jsonl"]), help="Default: by the file's name and content.")
-@click.option("--delimiter", help='Of CSV, such as ";" or tab. Default: as in the header line.')
-@click.option("--encoding", help="Default: utf-8, with or without a byte order mark.")
-@click.option("--rejects", metavar="FILE", help="Write the rows that are not there in the end, each with its reason.")
-@click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
-@click.option("--progress", type=click.Choice(get_args(Style)), default="auto", show_default=True)
-@click.option("--concurrency", type=click.IntRange(1, 32), default=8, show_default=True, help="Rows at the same time.")
-@connection_options
-def import_command(
-    file: str,
-    sandbox: bool,
-    dry_run: bool,
-    mapped: dict[str, str],
-    ignored: tuple[str, ...],
-    kind: Format | None,
-    delimiter: str | None,
-    encoding: str | None,
-    rejects: str | None,
-    as_json: bool,
-    progress: Style,
-    concurrency: int,
-    base_url: str | None,
-    allow_insecure_loopback: bool,
-    limit: int | None,
-) -> None:
-    """Import leads from FILE, CSV or JSON Lines ("-" for standard input).
-
-    Columns: name and phone (with country code), and if you like email, company, status_id, tag_ids, custom_fields.NAME.
-    A phone that is there already is not created twice, so a file may be imported again.
-    """
-    if sandbox and base_url:
-        raise click.UsageError("--sandbox is a place of its own: leave out --base-url (and LEAVO_BASE_URL)")
-    options = ImportOptions(
-        file=LeadsFile(file, kind, delimiter, encoding, mapped, ignored),
-        connection=Connection(base_url, allow_insecure_loopback, limit),
-        sandbox=sandbox,
-        rejects=rejects,
-        as_json=as_json,
-        progress=progress,
-        concurrency=concurrency,
-    )
-    run(_stoppable(options, dry_run=dry_run))
-
-
-async def _stoppable(options: ImportOptions, *, dry_run: bool) -> ExitCode:
-    stopper = Stopper()
-    try:
-        with on_signals(stopper.on_signal):
-            return await (check_leads if dry_run else import_leads)(options, stopper)
-    except asyncio.CancelledError:
-        if stopper.signal is None:
-            raise
-    return fail("interrupted before anything was sent", ExitCode(128 + stopper.signal))
+leavo.add_command(import_command)
+leavo.add_command(jobs)
 
 
 @leavo.group()

@@ -2,41 +2,65 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from leavo_async import RateLimit
-from leavo_async.bulk.survey import Survey
-from leavo_async.bulk.words import counted, duration
-from leavo_async.cli.leads_file import OpenedLeads
+from leavo_async._sansio.text import printable
+from leavo_async.bulk.plan import Plan
+from leavo_async.bulk.words import clock, counted, duration
 
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where an import goes, and how fast."""
-
-    place: str
-    limit: RateLimit
+_SHOWN = 300  # characters of the first row
 
 
-def plan_lines(opened: OpenedLeads, found: Survey | None, target: Target | None) -> Iterator[str]:
-    """The file, its columns, its rows, where they go and how long that takes.
-
-    found: None for what cannot be read twice. target: None for a dry run.
-    """
-    yield f"Plan  {opened.source.name} · {opened.source.description}"
-    columns = ", ".join(f"{field} ← {column}" for field, column in opened.plan.columns.items())
-    left_out = ", ".join(opened.plan.left_out)
+def plan_lines(plan: Plan, *, is_dry: bool = False) -> Iterator[str]:
+    """The source, its columns, its rows, where they go, how long that takes, where the journal is, the first row."""
+    facts = plan.facts
+    yield f"Plan  {facts.source} · {facts.description}"
+    columns = ", ".join(f"{field} ← {column}" for field, column in facts.mapping.items())
+    left_out = ", ".join(facts.left_out)
     yield f"      {columns}" + (f"; left out: {left_out}" if left_out else "")
-    if found is not None:
-        yield f"      {_rows(found)}"
-    if target is not None:
-        takes = "" if found is None else f": about {duration(found.to_send / target.limit.rate)}"
-        yield f"      to {target.place}, at most {target.limit}{takes}"
+    yield f"      {_rows(plan)}"
+    if not is_dry:
+        yield f"      to {facts.place}, at most {facts.limit}{_takes(plan)}"
+        yield f"      journal {plan.journal} ({_size(plan.size)}) · idempotency keys: {_keys(plan)}"
+    if plan.first:
+        yield f"      first row: {printable(plan.first, _SHOWN)}"
 
 
-def _rows(found: Survey) -> str:
-    told = [f"{found.to_send:,} to send", f"{found.tally.counts['rejected']:,} rejected"]
-    if empty := found.tally.counts["empty"]:
+def resumed_line(plan: Plan, now: float) -> str:
+    """That it goes on with a job, and where that was left."""
+    unknown = plan.counts["unknown"] + plan.counts["in_flight"]
+    told = [f"Resuming {plan.facts.job}"]
+    if plan.since is not None:
+        told.append(f"last sign of life {duration(max(now - plan.since, 0.0))} ago")
+    if unknown:
+        told.append(f"{counted(unknown, 'row')} of unknown outcome")
+    return " · ".join([*told, f"{counted(plan.to_send, 'row')} left"])
+
+
+def _rows(plan: Plan) -> str:
+    told = [f"{plan.to_send:,} to send"]
+    if done := plan.counts["done"]:
+        told.append(f"{done:,} done already")
+    told += [f"{plan.counts[state]:,} {state}" for state in ("invalid", "failed", "held") if plan.counts[state]]
+    if skipped := plan.counts["skipped"]:
+        told.append(f"{skipped:,} duplicates in the source")
+    if empty := plan.facts.empty:
         told.append(f"{empty:,} empty")
-    return f"{counted(found.rows, 'row')}: {', '.join(told)}"
+    return f"{counted(plan.rows + plan.facts.empty, 'row')}: {', '.join(told)}"
+
+
+def _takes(plan: Plan) -> str:
+    if plan.seconds is None:
+        return ""
+    now = time.time()
+    done = f", done at {clock(now + plan.seconds, now)}" if plan.seconds >= 60 else ""
+    return f": about {duration(plan.seconds)}{done}"
+
+
+def _keys(plan: Plan) -> str:
+    return f"{plan.honoured}, {duration(plan.key_lasts)}" if plan.honoured == "honoured" else plan.honoured
+
+
+def _size(size: int) -> str:
+    return f"{size / 1e6:,.0f} MB" if size >= 1e6 else f"{size / 1e3:,.0f} kB"

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from leavo_async._sansio.text import printable
 from leavo_async.cli.exit_codes import ExitCode
-from leavo_async.errors import ConfigError, LeavoError
+from leavo_async.errors import ConfigError, JournalError, LeavoError
 
 
 def run(command: Coroutine[Any, Any, int]) -> NoReturn:
@@ -22,6 +22,8 @@ def run(command: Coroutine[Any, Any, int]) -> NoReturn:
         code = fail("interrupted", ExitCode.INTERRUPTED)
     except ConfigError as error:
         code = fail(str(error), ExitCode.NOT_STARTED)
+    except JournalError as error:
+        code = fail(str(error), ExitCode.BROKEN)
     except LeavoError as error:
         code = fail(str(error), ExitCode.STOPPED_EARLY)
     except BrokenPipeError:

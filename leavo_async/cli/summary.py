@@ -4,80 +4,70 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from leavo_async._sansio.text import printable
-from leavo_async.bulk.results import State, Tally
+from leavo_async.bulk.report import Report
+from leavo_async.bulk.states import OUTCOMES, RowRecord, State
 from leavo_async.bulk.words import counted
 from leavo_async.cli.exit_codes import ExitCode
-from leavo_async.cli.open_rows import WORDS, open_row_lines, open_rows_json
-from leavo_async.cli.traffic import Traffic
+
+_SHOWN = 20
+_LOOKED_AT: tuple[State, ...] = ("failed", "invalid", "held", "unknown")
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What an import has done.
+def summary_lines(
+    report: Report, code: ExitCode, read_back: int | None, written: str | None, *, asked: bool
+) -> Iterator[str]:
+    """The summary for people. It blocks: it reads rows.
 
-    name: of the file. seconds: from the first request to the last answer. stopped_by: why it ended before the end of
-    the file. code: what a real import ends with. read_back: leads that the sandbox had afterwards; None for a real
-    import. rejects: the file with the rows to be mended, if it was written. asked: whether one was asked for.
+    code: what a real import ends with. read_back: leads that the sandbox had afterwards; None for a real import.
+    written: the file with the rows that are open; asked: whether one was asked for.
     """
+    is_demo = read_back is not None
+    yield from (line for line in report.lines() if not (is_demo and line.startswith("  next:")))
+    yield from open_row_lines(report, written, asked=asked)
+    meaning = f"exit code {code}: {code.meaning}"
+    if is_demo:
+        yield f"Read back from the sandbox: {counted(read_back or 0, 'lead')}."
+        yield f"This was the sandbox. A real import would have ended with {meaning}."
+    elif code:
+        yield f"Ended with {meaning}."
 
-    name: str
-    tally: Tally
-    traffic: Traffic
-    seconds: float
-    limit: str
-    stopped_by: str | None
-    code: ExitCode
-    read_back: int | None
-    rejects: str | None
-    asked: bool
 
-    def lines(self) -> Iterator[str]:
-        """The summary for people."""
-        yield f"{self.name}: {counted(self.tally.rows, 'row')} in {self.seconds:.1f} s"
-        for state, words in WORDS.items():
-            if self._is_told(state):
-                yield f"  {words:<16}{self.tally.counts[state]:>7,}"
-        yield f"  requests {self.traffic.requests:,} · 429s seen {self.traffic.too_many:,} · limit {self.limit}"
-        yield from open_row_lines(self.tally, self.rejects, self.asked)
-        yield from self._early_end()
-        yield from self._ending()
+def report_json(report: Report, code: ExitCode, read_back: int | None, written: str | None) -> str:
+    """The summary for programs: one JSON object."""
+    told: dict[str, object] = {
+        "job": report.job,
+        "file": report.source,
+        "rows": sum(report.counts.values()) + report.empty,
+        "empty": report.empty,
+        **{name: report.outcomes.get(name, 0) for name in OUTCOMES},
+        **{str(state): count for state, count in report.counts.items()},
+        "reasons": [reason._asdict() for reason in report.reasons],
+        "seconds": round(report.seconds, 3),
+        "runs": len(report.runs),
+        "requests": report.requests,
+        "responses_429": report.refused,
+        "stopped_by": report.stopped_by,
+        "read_back": read_back,
+        "rejects": written,
+        "journal": str(report.journal),
+        "exit_code": int(code),
+    }
+    return json.dumps(told, ensure_ascii=False)
 
-    def json(self) -> str:
-        """The summary for programs: one JSON object."""
-        told: dict[str, object] = {
-            "file": self.name,
-            "rows": self.tally.rows,
-            **{str(state): self.tally.counts[state] for state in WORDS},
-            "open_rows": open_rows_json(self.tally),
-            "last_line": self.tally.last_line,
-            "seconds": round(self.seconds, 3),
-            "requests": self.traffic.requests,
-            "responses_429": self.traffic.too_many,
-            "stopped_by": self.stopped_by,
-            "read_back": self.read_back,
-            "rejects": self.rejects,
-            "exit_code": int(self.code),
-        }
-        return json.dumps(told, ensure_ascii=False)
 
-    def _is_told(self, state: State) -> bool:
-        return state in ("created", "existing", "rejected") or self.tally.counts[state] > 0
+def open_row_lines(report: Report, written: str | None, *, asked: bool) -> Iterator[str]:
+    """A line for each of the first twenty rows that somebody has to look at, and where the others are."""
+    count = sum(report.counts[state] for state in _LOOKED_AT)
+    rows = report.rows(*_LOOKED_AT)
+    for row, _ in zip(rows, range(_SHOWN), strict=False):
+        yield _line(row)
+    if count > _SHOWN:
+        yield f"  and {count - _SHOWN:,} more" + ("" if asked else f": leavo jobs failures {report.job} -o FILE")
+    if written is not None:
+        yield f"Written to {written}. Mend it, and: leavo jobs redrive {report.job} {written}"
 
-    def _early_end(self) -> Iterator[str]:
-        if self.stopped_by is not None:
-            yield f"Stopped: {printable(self.stopped_by)}"
-            yield f"Nothing after line {self.tally.last_line} was sent. Import the file again to go on: a lead that is"
-            yield "there already is not created twice."
-        if self.tally.counts["unknown"]:
-            yield "Rows of unknown outcome may have been created: import them again, and see which are already there."
 
-    def _ending(self) -> Iterator[str]:
-        meaning = f"exit code {self.code}: {self.code.meaning}"
-        if self.read_back is not None:
-            yield f"Read back from the sandbox: {counted(self.read_back, 'lead')}."
-            yield f"This was the sandbox. A real import would have ended with {meaning}."
-        elif self.code:
-            yield f"Ended with {meaning}."
+def _line(row: RowRecord) -> str:
+    return f"  line {row.line:<6} {row.state}: {printable(row.reason)}"
