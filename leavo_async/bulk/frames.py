@@ -16,7 +16,7 @@ def frame_table(thing: Any, name: str) -> Table | None:
 
     The index of pandas is not a column. Raises ConfigError if the columns have no usable names.
     """
-    if hasattr(thing, "itertuples") and hasattr(thing, "columns"):
+    if hasattr(thing, "itertuples"):
         cells = thing.itertuples(index=False, name=None)
     elif hasattr(thing, "iter_rows") and hasattr(thing, "__arrow_c_stream__"):
         cells = thing.iter_rows()
