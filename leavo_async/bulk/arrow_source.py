@@ -46,7 +46,7 @@ def _by_pyarrow(pyarrow: Any, thing: object) -> _Read:
 def _by_nanoarrow(nanoarrow: Any, thing: object) -> _Read:
     stream = nanoarrow.c_array_stream(thing)
     names = [child.name for child in stream.get_schema().children]
-    # Not its ArrayStream: iterating over its arrays crashes the process if a column is of string views.
+    # Not its ArrayStream, whose arrays of string views crash the process (seen in 0.6 to 0.9).
     return names, nanoarrow.iterator.iter_tuples(stream)
 
 
