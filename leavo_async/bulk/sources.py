@@ -4,7 +4,7 @@ import codecs
 import io
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
@@ -116,8 +116,8 @@ def source_of(
 
 
 def _kind(thing: object) -> str:
-    """Such as "pandas DataFrame" or "generator"."""
-    package = type(thing).__module__.partition(".")[0].lstrip("_")
+    """Such as "pandas DataFrame" or "generator"; packages such as _duckdb without their underscores."""
+    package = type(thing).__module__.partition(".")[0].strip("_")
     return f"{package} {type(thing).__name__}".removeprefix("builtins ")
 
 

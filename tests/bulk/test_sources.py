@@ -3,12 +3,20 @@ import io
 import os
 from pathlib import Path
 
+import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
+from pydantic import BaseModel
 
-from leavo_async.bulk.sources import open_source, why_unreadable
+from leavo_async.bulk.sources import AsyncSource, Row, Source, open_source, source_of, why_unreadable
 from leavo_async.errors import ConfigError
 
 CSV, JSONL = b"name\nAna\n", b'{"name": "Ana"}\n'
+
+
+class Problem(BaseModel):
+    words: str
 
 
 class Pipe(io.BytesIO):
@@ -198,3 +206,108 @@ def test_the_example_json_lines_are_readable():
 
     assert (8, 1) == (len(read), sum("custom_fields" in row.values for row in read))
     assert [] == [row.line for row in read if row.problem]
+
+
+async def generated():
+    yield {"name": "Ana"}
+
+
+def taken(thing, **options) -> Source:
+    source = source_of(thing, **options)
+    assert isinstance(source, Source)
+    return source
+
+
+@pytest.mark.parametrize(
+    ("thing", "name", "description"),
+    [
+        (pd.DataFrame({"name": ["Ana"]}), "pandas DataFrame", "data frame"),
+        (pl.DataFrame({"name": ["Ana"]}), "polars DataFrame", "data frame"),
+        (pa.table({"name": ["Ana"]}), "pyarrow Table", "Arrow stream"),
+        ([{"name": "Ana"}], "list", "iterable"),
+        (({"name": name} for name in ["Ana"]), "generator", "iterable"),
+    ],
+)
+def test_what_holds_rows_is_a_source(thing, name, description):
+    """Under the name of its kind: no content is shown."""
+    with taken(thing) as source:
+        assert (name, description, None) == (source.name, source.description, source.path)
+        assert ("name",) == source.columns
+        assert [Row(1, {"name": "Ana"})] == list(source)
+
+
+@pytest.mark.asyncio
+async def test_an_async_iterable_is_an_async_source():
+    """It is read on the loop, the others in a thread."""
+    source = source_of(generated())
+    assert isinstance(source, AsyncSource)
+    assert ("async_generator", "async iterable", None) == (source.name, source.description, source.path)
+    assert [Row(1, {"name": "Ana"})] == [row async for row in source]
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_a_path_is_a_file_with_its_options(tmp_path, kind):
+    """Text is always a path, never rows."""
+    path = tmp_path / "leads.data"
+    path.write_bytes("name;city\nAna;São Paulo\n".encode("cp1252"))
+    with taken(kind(path), format="csv", delimiter=";", encoding="cp1252") as source:
+        assert [{"name": "Ana", "city": "São Paulo"}] == [row.values for row in source]
+    assert path == source.path
+
+
+def test_a_minus_is_standard_input():
+    """It can be read once, so it has no path."""
+    source = taken("-", stdin=Pipe(CSV))
+
+    assert ("standard input", None, 1) == (source.name, source.path, len(list(source)))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes")
+def test_a_named_pipe_has_no_path_to_read_again(tmp_path):
+    """What was read is gone."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = os.open(pipe, os.O_RDWR)
+    try:
+        os.write(writer, CSV)
+        with taken(pipe) as source:
+            assert source.path is None
+    finally:
+        os.close(writer)
+
+
+@pytest.mark.parametrize(
+    ("thing", "words"),
+    [
+        (b"name\nAna\n", "bytes: write them to a file and give its path"),
+        ({"name": "Ana"}, "dict: for one row, put it into a list"),
+        (Problem(words="Ana"), "tests Problem: for one row, put it into a list"),
+        (io.StringIO("name\nAna\n"), "io StringIO: give the path of the file instead of the open file"),
+        (
+            pl.LazyFrame({"name": ["Ana"]}),
+            "polars LazyFrame: a path, a data frame, or an iterable of mappings was expected",
+        ),
+        (5, "int: a path, a data frame, or an iterable of mappings was expected"),
+    ],
+)
+def test_what_holds_no_rows_is_refused_with_a_hint(thing, words):
+    """By its kind, without its content."""
+    with pytest.raises(ConfigError) as caught:
+        source_of(thing)
+    assert f"cannot read rows from {words}" == str(caught.value)
+
+
+@pytest.mark.parametrize("options", [{"format": "csv"}, {"delimiter": ";"}, {"encoding": "utf-8"}])
+def test_only_files_have_a_format(options):
+    """An option that would do nothing is refused."""
+    with pytest.raises(ConfigError, match="cannot read list: only a file has a format"):
+        source_of([{"name": "Ana"}], **options)
+
+
+def test_closing_a_source_leaves_what_the_caller_handed_over():
+    """A generator is the caller's; whoever opened it closes it."""
+    items = ({"n": n} for n in range(3))
+    with taken(items) as source:
+        next(iter(source))
+
+    assert {"n": 1} == next(items)
