@@ -84,10 +84,15 @@ def test_a_terminal_gets_a_bar_unless_it_is_dumb(monkeypatch: pytest.MonkeyPatch
     """A dumb one cannot move its cursor."""
     monkeypatch.setenv("TERM", term)
     monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+    now = 0.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
     with showing("auto", JOB.total) as show:
+        show(JOB)
+        now = 31.0
         show(JOB)
 
     assert has_bar == ("18,204/101,880" in terminal.getvalue())
+    assert has_bar != ("importing: 18,204 of 101,880 rows" in terminal.getvalue())
 
 
 def test_a_log_gets_no_bar_even_if_colours_are_forced(
