@@ -64,15 +64,21 @@ def check_target(path: str | Path, source: str | Path | None) -> Path:
     """The path, if a file could be written there; ConfigError otherwise. source: a file that it must not be."""
     target = Path(path)
     try:
-        found = _wrong_with(target, source)
-        if found is None:
-            # What only trying can tell: a place where nothing can be made, a disk without room for a name.
-            tempfile.TemporaryFile(dir=target.parent).close()
+        found = _wrong_with(target, source) or _tried(target)
     except OSError as error:
         found = f"{error.strerror}; name another file"
     if found:
         raise ConfigError(f"cannot write rows to {target}: {found}")
     return target
+
+
+def _tried(path: Path) -> str | None:
+    """What only trying can tell: a place where nothing can be made, a disk without room for a name."""
+    try:
+        tempfile.TemporaryFile(dir=path.parent).close()
+    except OSError as error:
+        return f"{error.strerror}; name a file elsewhere"
+    return None
 
 
 def _columns(journal: Journal, states: Sequence[State]) -> list[str]:

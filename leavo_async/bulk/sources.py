@@ -241,11 +241,19 @@ class _Opened(io.RawIOBase):
 def _open(path: str | Path, name: str, stdin: BinaryIO | None) -> _Opened:
     try:
         if str(path) == "-":
-            return _Opened(stdin or sys.stdin.buffer, is_ours=False)
+            return _Opened(stdin or _stdin(), is_ours=False)
         return _opened_file(Path(path))
     except (OSError, ValueError) as error:
         why = why_unreadable(error)
     raise ConfigError(f"cannot read {name}: {why}")
+
+
+def _stdin() -> BinaryIO:
+    if sys.stdin is None:  # pyright: ignore[reportUnnecessaryComparison]
+        raise ConfigError("cannot read standard input: it is closed; name a file")
+    # Unbuffered: a thread that waits in a buffered read would hold its lock at the end of the process.
+    raw: BinaryIO = getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
+    return raw
 
 
 def _opened_file(path: Path) -> _Opened:
