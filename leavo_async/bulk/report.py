@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
-from leavo_async.bulk.history import Event, Run, Slice
-from leavo_async.bulk.states import Outcome, RowRecord, State
+from leavo_async.bulk.card import card
+from leavo_async.bulk.findings import Findings, Reason
+from leavo_async.bulk.html import page
+from leavo_async.bulk.summary import headline, summary
+from leavo_async.bulk.whole import write_whole
 
+__all__ = ["Reason", "Report"]
 
-class Reason(NamedTuple):
-    """Why rows are not done, and how many: the most frequent first."""
-
-    state: State
-    status: int | None
-    code: str | None
-    reason: str
-    rows: int
+# Enough to see what is wrong; the failures file has them all.
+_KEPT = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What became of the rows of a job so far.
+@dataclass(frozen=True, slots=True, repr=False)
+class Report(Findings):
+    """What became of the rows of a job so far. It prints as a few lines, and shows as a card in notebooks.
 
     job: its id. name: of what is imported, such as "leads". source: the file's name, or what the rows were.
     place: where they go. limit: what the key may send, in words; limit_per_minute: as a number, None without a limit.
@@ -33,31 +32,35 @@ class Report:
     journal: the file that has it all.
     """
 
-    job: str
-    name: str
-    source: str
-    place: str
-    limit: str
-    limit_per_minute: float | None
-    counts: Mapping[State, int]
-    outcomes: Mapping[Outcome, int]
-    empty: int
-    requests: int
-    refused: int
-    seconds: float
-    runs: tuple[Run, ...]
-    slices: tuple[Slice, ...]
-    events: tuple[Event, ...]
-    reasons: tuple[Reason, ...]
-    stopped_by: str | None
-    journal: Path
-    _rows: Callable[..., Iterator[RowRecord]] = field(repr=False, compare=False)
+    def __repr__(self) -> str:
+        # The slices of a week would fill the screen.
+        return f"<Report of job {self.job}: {headline(self)}>"
 
-    def rows(self, *states: State) -> Iterator[RowRecord]:
-        """The rows in these states, default all, in the order of the source; read from the journal, one by one."""
-        return self._rows(*states)
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
+
+    def _repr_html_(self) -> str:
+        return card(self)
+
+    def lines(self) -> Iterator[str]:
+        """The report as lines of text: headline, rows, requests, the three most frequent reasons, what to do next."""
+        return summary(self)
 
     @property
-    def is_finished(self) -> bool:
-        """Whether no row is left to be sent or settled."""
-        return not any(self.counts[state] for state in ("pending", "in_flight", "unknown"))
+    def failed(self) -> list[dict[str, Any]]:
+        """The first 1000 rows that failed, are invalid or are held, with the fields of RowRecord and so with values."""
+        return [row._asdict() for row in islice(self.rows("failed", "invalid", "held"), _KEPT)]
+
+    def html(self) -> str:
+        """The report as one page of HTML, with plots; it needs no network and holds no values of rows.
+
+        What the server said of rows is shown, and may repeat what is in them.
+        """
+        return page(self)
+
+    def write_html(self, path: str | Path) -> None:
+        """Write the page to a file that only you can read, whole or not at all; an older one is replaced.
+
+        Raises ConfigError if it cannot be written.
+        """
+        write_whole(path, self.html(), what="the report")
