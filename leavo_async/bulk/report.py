@@ -11,6 +11,7 @@ from typing import Any
 from leavo_async.bulk.card import card
 from leavo_async.bulk.findings import Findings, Reason
 from leavo_async.bulk.html import page
+from leavo_async.bulk.report_frames import arrow_table, pandas_frame, polars_frame
 from leavo_async.bulk.summary import headline, summary
 from leavo_async.bulk.whole import write_whole
 
@@ -64,3 +65,19 @@ class Report(Findings):
         Raises ConfigError if it cannot be written.
         """
         write_whole(path, self.html(), what="the report")
+
+    def to_pandas(self, *, values: bool = False) -> Any:
+        """All rows as a pandas.DataFrame: a column for each field of RowRecord, times in UTC.
+
+        values: adds the source's values as JSON text, in a column `values`: personal data; empty once a row is done.
+        Raises ConfigError if pandas is not installed.
+        """
+        return pandas_frame(self.rows(), values=values)
+
+    def to_polars(self, *, values: bool = False) -> Any:
+        """All rows as a polars.DataFrame; see `to_pandas`. Raises ConfigError if polars is not installed."""
+        return polars_frame(self.rows(), values=values)
+
+    def to_arrow(self, *, values: bool = False) -> Any:
+        """All rows as a pyarrow.Table; see `to_pandas`. Raises ConfigError if pyarrow is not installed."""
+        return arrow_table(self.rows(), values=values)
