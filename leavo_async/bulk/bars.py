@@ -6,10 +6,10 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Literal, NamedTuple
 
+from leavo_async.bulk.extras import optional
 from leavo_async.bulk.plain_lines import PlainLines
 from leavo_async.bulk.snapshot import Snapshot
 from leavo_async.bulk.words import tempo, time_left, trouble
@@ -82,7 +82,7 @@ def _tqdm(snapshot: Snapshot, verb: str) -> Any:
     """
     for module in (["tqdm.auto"] if find_spec("ipywidgets") else []) + ["tqdm.std"]:
         try:
-            return import_module(module).tqdm(
+            return optional(module).tqdm(
                 total=snapshot.total,
                 initial=snapshot.settled,
                 desc=verb,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
+from leavo_async.bulk.extras import optional
 from leavo_async.bulk.states import RowRecord
 from leavo_async.errors import ConfigError
 
@@ -59,11 +59,10 @@ def pandas_frame(rows: Iterator[RowRecord], *, values: bool) -> Any:
 
 
 def _package(name: str) -> Any:
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        problem = str(error)
-    raise ConfigError(f"cannot make a frame, {name} could not be imported ({problem}): pip install {name}")
+    found = optional(name)
+    if found is None:
+        raise ConfigError(f"cannot make a frame, {name} could not be imported: pip install {name}")
+    return found
 
 
 def _columns(*, values: bool) -> dict[str, str]:

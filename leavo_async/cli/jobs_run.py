@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from leavo_async import LeavoClient
+from leavo_async.apis.leavo import LEAVO
 from leavo_async.apis.leavo.imports import LEADS
 from leavo_async.bulk.facts import Facts
 from leavo_async.bulk.failed import check_target, print_failed, write_failed
@@ -176,7 +177,7 @@ def _known(path: Path) -> Facts:
     journal = Journal.view(path)
     journal.close()
     facts = journal.facts
-    if (facts.api, facts.method, facts.path) != ("leavo", LEADS.method, LEADS.path):
+    if (facts.api, facts.method, facts.path) != (LEAVO.name, LEADS.method, LEADS.path):
         raise ConfigError(
             f"job {facts.job} imports {facts.name} by way of {facts.api}: go on with it where it was begun, in Python "
             "(BulkJob.resume)"

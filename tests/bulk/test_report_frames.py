@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from leavo_async.bulk import frames
+from leavo_async.bulk import report_frames
 from leavo_async.bulk.states import RowRecord
 from leavo_async.errors import ConfigError
 
@@ -79,7 +79,7 @@ def test_values_are_there_only_if_asked_for(way):
 
 def test_frames_are_made_in_batches(way, monkeypatch):
     """A million rows are not a million Python objects at a time."""
-    monkeypatch.setattr(frames, "_BATCH", 7)
+    monkeypatch.setattr(report_frames, "_BATCH", 7)
 
     assert list(range(1, 31)) == [row["row"] for row in cells_of(frame_of(way, open_rows(30)))]
 
