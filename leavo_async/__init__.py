@@ -64,6 +64,11 @@ if TYPE_CHECKING:
     from leavo_async.apis.laabam import LaabamClient
     from leavo_async.apis.language_confidence import AudioWarning, LanguageConfidenceClient
     from leavo_async.apis.leavo import Lead, LeavoClient, NewLead
+    from leavo_async.bulk.job import BulkJob
+    from leavo_async.bulk.operation import InvalidRowError, Operation
+    from leavo_async.bulk.options import ImportOptions
+    from leavo_async.bulk.report import Report
+    from leavo_async.bulk.snapshot import Snapshot
 
 __all__ = [
     "UNSET",
@@ -80,6 +85,7 @@ __all__ = [
     "BadRequestError",
     "Bearer",
     "Before",
+    "BulkJob",
     "CallOptions",
     "ClosedError",
     "ConfigError",
@@ -95,6 +101,8 @@ __all__ = [
     "HeaderRule",
     "Headers",
     "IdempotencyMismatchError",
+    "ImportOptions",
+    "InvalidRowError",
     "JournalError",
     "KeyPair",
     "LaabamClient",
@@ -106,6 +114,7 @@ __all__ = [
     "NewLead",
     "NotFoundError",
     "Offset",
+    "Operation",
     "OutcomeUnknownError",
     "Pages",
     "Paging",
@@ -120,6 +129,7 @@ __all__ = [
     "ReadError",
     "ReadTimeoutError",
     "Repeat",
+    "Report",
     "Request",
     "Response",
     "ResponseTooLargeError",
@@ -130,6 +140,7 @@ __all__ = [
     "ServerError",
     "Session",
     "SessionOptions",
+    "Snapshot",
     "Status",
     "TLSError",
     "TransportError",
@@ -137,24 +148,31 @@ __all__ = [
     "escape_html",
 ]
 
-# Models take long to load: an API's are loaded when its client is first named, and another API's never.
-_APIS = {
-    "AudioWarning": "language_confidence",
-    "AgentOSClient": "agentos",
-    "LaabamClient": "laabam",
-    "LanguageConfidenceClient": "language_confidence",
-    "LeavoClient": "leavo",
-    "Lead": "leavo",
-    "NewLead": "leavo",
+# Models take long to load, and so does what imports need: each is loaded when it is first named, and what another API
+# needs never.
+_LATER = {
+    "AgentOSClient": "apis.agentos",
+    "AudioWarning": "apis.language_confidence",
+    "BulkJob": "bulk.job",
+    "ImportOptions": "bulk.options",
+    "InvalidRowError": "bulk.operation",
+    "LaabamClient": "apis.laabam",
+    "LanguageConfidenceClient": "apis.language_confidence",
+    "Lead": "apis.leavo",
+    "LeavoClient": "apis.leavo",
+    "NewLead": "apis.leavo",
+    "Operation": "bulk.operation",
+    "Report": "bulk.report",
+    "Snapshot": "bulk.snapshot",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _APIS:
+    if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = globals()[name] = getattr(import_module(f"{__name__}.apis.{_APIS[name]}"), name)
+    found = globals()[name] = getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
     return found
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_APIS})
+    return sorted({*globals(), *_LATER})

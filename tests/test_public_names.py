@@ -10,13 +10,14 @@ from leavo_async.session import Session, SessionOptions
 
 PUBLIC = """
     APIError AbortController AbortSignal AbortedError AgentOSClient ApiProfile AttemptRecord AudioWarning Auth
-    AuthenticationError BadRequestError Bearer Before CallOptions ClosedError ConfigError ConflictError
+    AuthenticationError BadRequestError Bearer Before BulkJob CallOptions ClosedError ConfigError ConflictError
     ConnectError ConnectTimeoutError Cursor DailyCap DeadlineError Gate HeaderKey HeaderPair HeaderRule Headers
-    IdempotencyMismatchError JournalError KeyPair LaabamClient LanguageConfidenceClient Lead LeavoClient LeavoError
-    ListOptions NewLead NotFoundError Offset OutcomeUnknownError Pages Paging Parts PermissionDeniedError
+    IdempotencyMismatchError ImportOptions InvalidRowError JournalError KeyPair
+    LaabamClient LanguageConfidenceClient Lead LeavoClient LeavoError
+    ListOptions NewLead NotFoundError Offset Operation OutcomeUnknownError Pages Paging Parts PermissionDeniedError
     Priority ProtocolError QueryKey QuotaExhaustedError RateLimit RateLimitError ReadError ReadTimeoutError
-    Repeat Request Response ResponseTooLargeError ResponseValidationError RetryPolicy Route Secret ServerError
-    Session SessionOptions Status TLSError TransportError UnprocessableError UNSET escape_html
+    Repeat Report Request Response ResponseTooLargeError ResponseValidationError RetryPolicy Route Secret ServerError
+    Session SessionOptions Snapshot Status TLSError TransportError UnprocessableError UNSET escape_html
 """
 
 

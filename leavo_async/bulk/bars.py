@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,6 +9,7 @@ from importlib.util import find_spec
 from typing import Any, Literal, NamedTuple
 
 from leavo_async.bulk.extras import optional
+from leavo_async.bulk.interrupts import is_interactive
 from leavo_async.bulk.plain_lines import PlainLines
 from leavo_async.bulk.snapshot import Snapshot
 from leavo_async.bulk.words import tempo, time_left, trouble
@@ -41,7 +41,7 @@ def bar(progress: Progress, verb: str = "importing") -> Bar:
         return Bar(progress, _nothing)
     if progress not in (True, False, "auto"):
         raise ConfigError(f'progress={progress!r}: expected True, False, "auto" or a function that takes a Snapshot')
-    if not (_is_interactive() if progress == "auto" else progress):
+    if not (is_interactive() if progress == "auto" else progress):
         return Bar(_nothing, _nothing)
     drawn = _Drawn(verb)
     return Bar(drawn.show, drawn.close)
@@ -49,11 +49,6 @@ def bar(progress: Progress, verb: str = "importing") -> Bar:
 
 def _nothing(*_: object) -> None:
     """Does nothing."""
-
-
-def _is_interactive() -> bool:
-    """Whether somebody types here: only Python's own prompt and IPython's, also in notebooks, set a prompt."""
-    return hasattr(sys, "ps1") or bool(sys.flags.interactive)
 
 
 class _Drawn:

@@ -11,6 +11,7 @@ from leavo_async._sansio.limits import RateLimit
 from leavo_async._sansio.status import Status
 from leavo_async.bulk.bars import bar
 from leavo_async.bulk.history import percentile
+from leavo_async.bulk.interrupts import interrupting
 from leavo_async.bulk.journal import Journal
 from leavo_async.bulk.meter import Meter
 from leavo_async.bulk.operation import Operation
@@ -110,7 +111,7 @@ class Run:
     async def _watched(self, runner: Runner, writer: Writer, began: float) -> str:
         ticking = asyncio.create_task(self._tick(runner, writer, began))
         try:
-            with self._listening():
+            with self._listening(), interrupting(self._interrupted):
                 if self._stopped is not None:
                     runner.stop(self._stopped)
                 stopped = await runner.run()
@@ -148,6 +149,12 @@ class Run:
             yield
         finally:
             signal.remove_listener(heard)
+
+    def _interrupted(self) -> None:
+        """The first time what is under way comes to its end; the second time it is ended."""
+        if self._stopped is not None:
+            self.abort("interrupted twice")
+        self.stop(Stop("asked", "interrupted"))
 
     def _aborted(self, because: str) -> None:
         self.stop(Stop("asked", because))

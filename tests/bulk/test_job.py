@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import stat
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -226,3 +229,24 @@ async def test_two_runs_of_one_job_at_a_time_are_refused(leavo_sandbox: Sandbox)
         with pytest.raises(ConfigError, match="worked on by another process"):
             await leavo.leads.import_(rows(5))
         await first.discard()
+
+
+@pytest.mark.asyncio
+async def test_where_somebody_types_an_interrupt_stops_it_gently(
+    leavo_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the stop button of a notebook does: the cell gives its report, and the old handler is back."""
+    monkeypatch.setattr(sys, "ps1", ">>> ", raising=False)
+    before = signal.getsignal(signal.SIGINT)
+
+    def interrupt(now: Snapshot) -> None:
+        if now.sent == now.requests == 0:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    leavo_sandbox.script(Fault(delay=0.3, method="POST", skip=1, times=None))
+    report = await imported(leavo_sandbox, rows(50), progress=interrupt, concurrency=2)
+
+    assert report.stopped_by == "interrupted"
+    assert 0 < report.counts["pending"] < 51
+    assert report.counts["unknown"] == 0
+    assert signal.getsignal(signal.SIGINT) is before
