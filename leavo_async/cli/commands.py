@@ -7,6 +7,7 @@ from importlib.metadata import version
 import click
 
 from leavo_async.cli.connection import Connection, connection_options
+from leavo_async.cli.export_command import export
 from leavo_async.cli.import_command import import_command
 from leavo_async.cli.jobs_commands import jobs
 from leavo_async.cli.leads_list import list_leads
@@ -26,6 +27,7 @@ def leavo() -> None:
 
 
 leavo.add_command(import_command)
+leavo.add_command(export)
 leavo.add_command(jobs)
 
 
