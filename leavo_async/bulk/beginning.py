@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from leavo_async._sansio.explanation import Explanation
-from leavo_async.bulk.facts import Facts
+from leavo_async.bulk.facts import Facts, limit_of
 from leavo_async.bulk.journal import Journal
 from leavo_async.bulk.keys import file_digest, import_id
 from leavo_async.bulk.lock import JobLock
@@ -93,7 +93,7 @@ class Beginning:
 
     def _facts(self, source: Source | AsyncSource, plan: MappingPlan, path: Path | None, digest: str) -> Facts:
         told = self._told
-        rates = told.rates
+        limit, limit_per_minute = limit_of(told)
         return Facts(
             import_id="",
             name=self._operation.name,
@@ -111,8 +111,8 @@ class Beginning:
             ignored=tuple(sorted(plan.ignored)),
             row_key=self._options.get("row_key"),
             account=self._options.get("account", ""),
-            limit="; ".join(map(str, told.limits)) or "no limit",
-            limit_per_minute=rates[0].requests / rates[0].per * 60 if rates else None,
+            limit=limit,
+            limit_per_minute=limit_per_minute,
             created=self._wall(),
             key_salt=secrets.token_hex(16),
         )

@@ -9,7 +9,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, ParamSpec, Protocol, TypeVar
+from typing import Any, ParamSpec, Protocol, TypedDict, TypeVar
 
 from leavo_async.bulk.formats import Columns, CsvWriter, ExportFormat, JsonlWriter, Writer
 from leavo_async.bulk.parquet_writer import check_pyarrow
@@ -30,6 +30,15 @@ class ResumableListing(Protocol):
     def __call__(self, *, resume: str | None) -> Pages[Any]:
         """The listing."""
         ...
+
+
+class ExportOptions(TypedDict, total=False):
+    """What each export may be told, as in `export`."""
+
+    guard: bool
+    overwrite: bool
+    restart: bool
+    on_progress: Callable[[ExportReport], object]
 
 
 @dataclass(frozen=True, slots=True)

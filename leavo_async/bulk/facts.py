@@ -5,6 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from leavo_async._sansio.explanation import Explanation
+
+
+def limit_of(told: Explanation) -> tuple[str, float | None]:
+    """What the key may send, in words, and as requests a minute by the slowest of its limits; None without one."""
+    words = "; ".join(map(str, told.limits)) or "no limit"
+    return words, told.rates[0].requests / told.rates[0].per * 60 if told.rates else None
+
 
 class Facts(NamedTuple):
     """What was settled when a job was begun, and holds for all its runs.

@@ -6,7 +6,9 @@ import time
 from collections.abc import Callable
 from typing import Self, Unpack, cast
 
+from leavo_async._sansio.explanation import Explanation
 from leavo_async.bulk.beginning import Beginning, Begun
+from leavo_async.bulk.facts import Facts, limit_of
 from leavo_async.bulk.journal import Journal
 from leavo_async.bulk.operation import Operation
 from leavo_async.bulk.options import OF_A_CALL, ImportOptions, checked_import_options
@@ -114,10 +116,7 @@ class BulkJob:
             await in_thread(begun.close)
 
     async def _begin(self) -> Begun:
-        told = self._session.explain(
-            self._operation.method, self._operation.path, path_params=self._call.get("path_params")
-        )
-        beginning = Beginning(self._operation, told, self._options, self._wall)
+        beginning = Beginning(self._operation, self._told(), self._options, self._wall)
         if self._reopened is not None:
             return await in_thread(beginning.reopened, self._reopened)
         source = await in_thread(
@@ -132,11 +131,13 @@ class BulkJob:
         finally:
             await (source.aclose() if isinstance(source, AsyncSource) else in_thread(source.close))
 
+    def _told(self) -> Explanation:
+        """What holds for its calls."""
+        operation = self._operation
+        return self._session.explain(operation.method, operation.path, path_params=self._call.get("path_params"))
+
     def _planned(self, begun: Begun) -> Plan:
-        journal = begun.journal
-        told = self._session.explain(
-            self._operation.method, self._operation.path, path_params=self._call.get("path_params")
-        )
+        journal, told = begun.journal, self._told()
         counts, runs, first = journal.counts(), journal.runs(), journal.pending(0, 1)
         to_send = counts["pending"] + counts["unknown"] + counts["in_flight"]
         return Plan(
@@ -146,6 +147,7 @@ class BulkJob:
             since=runs[-1].ended if runs else None,
             to_send=to_send,
             seconds=None if told.rate is None else to_send / told.rate,
+            limit=limit_of(told)[0],
             honoured=told.honoured,
             key_lasts=told.key_lasts,
             first=first[0].body.decode() if first else "",
@@ -156,14 +158,16 @@ class BulkJob:
     async def _check_key(self, journal: Journal) -> None:
         """That it goes on with the key it was begun with, unless it was resumed by its name."""
         facts = journal.facts
+        limit, limit_per_minute = limit_of(self._told())
         digest = await self._session.key_digest(facts.key_salt)
         if facts.key_digest and facts.key_digest != digest and self._reopened is None:
             raise ConfigError(
                 f"job {facts.job} was begun with another key; nothing was sent. If the key was changed, go on with it: "
                 f"leavo jobs resume {facts.job}. If this is another account, name it: --account NAME"
             )
-        if facts.key_digest != digest:
-            await in_thread(_tell, journal, digest)
+        now = facts._replace(key_digest=digest, limit=limit, limit_per_minute=limit_per_minute)
+        if now != facts:
+            await in_thread(_tell, journal, now)
 
     async def _sent(self, begun: Begun) -> Stop | None:
         run = self._run = Run(self._session, self._operation, begun.journal, self._options, self._call, self._wall)
@@ -175,6 +179,6 @@ class BulkJob:
             self._run = None
 
 
-def _tell(journal: Journal, digest: str) -> None:
+def _tell(journal: Journal, facts: Facts) -> None:
     with journal.transaction():
-        journal.tell(journal.facts._replace(key_digest=digest))
+        journal.tell(facts)

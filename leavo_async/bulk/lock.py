@@ -9,6 +9,9 @@ from typing import Self
 
 from leavo_async.errors import ConfigError
 
+# Seconds: somebody may just be looking whether it is taken.
+_PATIENCE = 0.5
+
 
 class JobLock:
     """The right to write a journal, held until `release` or until the process ends, however it ends.
@@ -29,7 +32,7 @@ class JobLock:
         connection = None
         try:
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-            connection = sqlite3.connect(path, timeout=0.0, isolation_level=None, check_same_thread=False)
+            connection = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
             connection.execute("BEGIN EXCLUSIVE")
             return cls(path, connection)
         except (sqlite3.Error, OSError) as error:
@@ -49,9 +52,16 @@ class JobLock:
 
 
 def is_locked(journal: Path) -> bool:
-    """Whether a process works on it at this moment."""
+    """Whether a process works on it at this moment. It blocks."""
+    path = journal.with_suffix(".lock")
     try:
-        JobLock.take(journal).release()
-    except ConfigError:
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=0.0)
+    except sqlite3.Error:
+        return False  # nobody has ever locked it
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_master")
+    except sqlite3.Error:
         return True
+    finally:
+        connection.close()
     return False

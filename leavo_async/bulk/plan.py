@@ -17,7 +17,8 @@ class Plan(NamedTuple):
     facts: what it is. counts: rows by state. is_resumed: whether it was there already; since: the last sign of life of
     an earlier run, in seconds since the Unix epoch. to_send: rows that are left. seconds: how long that takes at
     the key's limit; None without one. honoured, key_lasts: what the server does with idempotency keys, for how long.
-    first: the JSON that is sent for the first row that is left. journal: where it is kept; size: in bytes.
+    limit: what the key may send now. first: the JSON that is sent for the first row that is left. journal: where it is
+    kept; size: in bytes.
     """
 
     facts: Facts
@@ -26,6 +27,7 @@ class Plan(NamedTuple):
     since: float | None
     to_send: int
     seconds: float | None
+    limit: str
     honoured: Honoured
     key_lasts: float
     first: str

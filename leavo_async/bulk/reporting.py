@@ -8,6 +8,7 @@ from pathlib import Path
 
 from leavo_async.bulk.history import Run
 from leavo_async.bulk.journal import Journal
+from leavo_async.bulk.lock import is_locked
 from leavo_async.bulk.report import Reason, Report
 from leavo_async.bulk.states import STATES, RowRecord, State
 
@@ -16,15 +17,17 @@ _REASONS = 100
 
 def report_of(path: Path) -> Report:
     """What became of a job. It blocks: it reads all rows. ConfigError if there is no journal that can be read."""
+    is_alive = is_locked(path)
     journal = Journal.view(path)
     try:
-        return _report(journal)
+        return _report(journal, is_alive=is_alive)
     finally:
         journal.close()
 
 
-def _report(journal: Journal) -> Report:
-    facts, counts, runs, slices = journal.facts, journal.counts(), journal.runs(), journal.slices()
+def _report(journal: Journal, *, is_alive: bool) -> Report:
+    facts, counts, slices = journal.facts, journal.counts(), journal.slices()
+    runs = [run if is_alive or run.how != "running" else run._replace(how="killed") for run in journal.runs()]
     return Report(
         job=facts.job,
         name=facts.name,

@@ -27,7 +27,7 @@ from leavo_async.session import Session
 
 # Seconds between two looks at a run, and between two signs of life.
 _TICK = 0.2
-_BEAT = 5.0
+_BEAT = 2.0
 
 
 class Run:

@@ -163,7 +163,7 @@ async def _gone_on(
 @asynccontextmanager
 async def _connected(facts: Facts, connection: Connection) -> AsyncGenerator[LeavoClient, None]:
     """A client of the place that the job was begun with: nobody has to name it again, nor its limit."""
-    if connection.base_url is None:
+    if connection.base_url in (None, facts.place):
         is_here = facts.place.startswith("http://")  # permitted when it was begun
         connection = replace(connection, base_url=facts.place, allow_insecure_loopback=is_here)
     if connection.limit is None and facts.limit_per_minute is not None:
@@ -222,4 +222,4 @@ def _state(path: Path, report: Report) -> str:
     if report.is_finished:
         return "finished"
     ago = f", {duration(max(time.time() - report.runs[-1].ended, 0.0))} ago" if report.runs else ""
-    return f"{'killed' if report.stopped_by == 'running' else report.stopped_by}{ago}"
+    return f"{report.stopped_by}{ago}"

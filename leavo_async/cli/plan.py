@@ -21,7 +21,7 @@ def plan_lines(plan: Plan, *, is_dry: bool = False) -> Iterator[str]:
     yield f"      {columns}" + (f"; left out: {left_out}" if left_out else "")
     yield f"      {_rows(plan)}"
     if not is_dry:
-        yield f"      to {facts.place}, at most {facts.limit}{_takes(plan)}"
+        yield f"      to {facts.place}, at most {plan.limit}{_takes(plan)}"
         yield f"      journal {plan.journal} ({_size(plan.size)}) · idempotency keys: {_keys(plan)}"
     if plan.first:
         yield f"      first row: {printable(plan.first, _SHOWN)}"

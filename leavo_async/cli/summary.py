@@ -11,7 +11,7 @@ from leavo_async.bulk.states import OUTCOMES, RowRecord, State
 from leavo_async.bulk.words import counted
 from leavo_async.cli.exit_codes import ExitCode
 
-_SHOWN = 20
+_SHOWN = 10
 _LOOKED_AT: tuple[State, ...] = ("failed", "invalid", "held", "unknown")
 
 
@@ -58,7 +58,7 @@ def report_json(report: Report, code: ExitCode, read_back: int | None, written: 
 
 
 def open_row_lines(report: Report, written: str | None, *, asked: bool) -> Iterator[str]:
-    """A line for each of the first twenty rows that somebody has to look at, and where the others are."""
+    """A line for each of the first ten rows that somebody has to look at, and where the others are."""
     count = sum(report.counts[state] for state in _LOOKED_AT)
     rows = report.rows(*_LOOKED_AT)
     for row, _ in zip(rows, range(_SHOWN), strict=False):

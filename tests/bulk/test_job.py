@@ -250,3 +250,29 @@ async def test_where_somebody_types_an_interrupt_stops_it_gently(
     assert 0 < report.counts["pending"] < 51
     assert report.counts["unknown"] == 0
     assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.asyncio
+async def test_leads_are_exported_by_one_call(leavo_sandbox: Sandbox, tmp_path: Path) -> None:
+    """And what was exported imports as it is."""
+    leavo_sandbox.seed_leads(30)
+    async with client(leavo_sandbox) as leavo:
+        told = await leavo.leads.export(tmp_path / "leads.csv", overwrite=True)
+        report = await leavo.leads.import_(tmp_path / "leads.csv", ignore=["*"], progress=False)
+
+    assert (told.rows, told.is_complete) == (30, True)
+    assert report.outcomes == {"existing": 30}
+
+
+@pytest.mark.asyncio
+async def test_a_limit_that_has_changed_holds_from_the_next_run_on(leavo_sandbox: Sandbox) -> None:
+    """The plan tells the one that holds, and so does the report."""
+    async with client(leavo_sandbox, limits=[RateLimit(100)]) as leavo:
+        job = BulkJob(leavo, LEADS, rows(2), progress=False)
+        assert "100 requests" in (await job.prepare()).limit
+        job.stop()
+        assert (await job.run()).limit_per_minute == 100
+    async with client(leavo_sandbox, limits=[RateLimit(6000)]) as leavo:
+        job = BulkJob(leavo, LEADS, rows(2), progress=False)
+        assert "6000 requests" in (await job.prepare()).limit
+        assert (await job.run()).limit_per_minute == 6000

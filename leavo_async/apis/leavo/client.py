@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
+from pathlib import Path
 from typing import Any, Unpack
 
 from leavo_async._sansio.auth import Ask, Secret
 from leavo_async._sansio.paths import segment
 from leavo_async._sansio.unset import UNSET, Unset, given
 from leavo_async._sansio.validation import checked
+from leavo_async.apis.leavo.columns import LEAD_COLUMNS
 from leavo_async.apis.leavo.imports import LEADS
 from leavo_async.apis.leavo.models import Lead, LeadChanges, NewLead
 from leavo_async.apis.leavo.profile import LEAVO
+from leavo_async.bulk.export import ExportOptions, ExportReport, export, format_of
+from leavo_async.bulk.formats import ExportFormat
 from leavo_async.bulk.job import BulkJob
 from leavo_async.bulk.options import ImportOptions
 from leavo_async.bulk.report import Report
+from leavo_async.bulk.since import Since
 from leavo_async.errors import ConfigError
 from leavo_async.options import CallOptions, ListOptions
 from leavo_async.pagination import Pages
@@ -124,6 +129,26 @@ class LeadsResource:
         Raises ConfigError before anything is sent, JournalError if the journal cannot be written any more.
         """
         return await BulkJob(self._session, LEADS, source, **options).run()
+
+    async def export(
+        self,
+        path: str | Path,
+        *,
+        search: str | None = None,
+        status_id: str | None = None,
+        format: ExportFormat | None = None,  # noqa: A002  # the users' word
+        since: Since | None = None,
+        **options: Unpack[ExportOptions],
+    ) -> ExportReport:
+        """Write the leads that fit to a file: CSV, JSON Lines or Parquet, as its name ends. See `bulk.export.export`.
+
+        The same call goes on where it was left, whatever has ended it; when the file has its name, it is whole.
+        search, status_id: as in `list`. since: only leads that have changed from then on.
+        """
+        kind = format or format_of(Path(path))
+        columns = None if kind == "jsonl" else LEAD_COLUMNS
+        listing = partial(self.list, search=search, status_id=status_id)
+        return await export(listing, path, format=kind, columns=columns, since=since, **options)
 
     async def update(
         self,
