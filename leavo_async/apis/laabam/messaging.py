@@ -8,9 +8,13 @@ from typing import Any, Unpack
 from leavo_async._sansio.paths import segment
 from leavo_async._sansio.unset import UNSET, Unset, given
 from leavo_async._sansio.validation import checked
+from leavo_async.apis.laabam.imports import SMS
 from leavo_async.apis.laabam.keys import checked_key
 from leavo_async.apis.laabam.messages import Message, NewEmail, NewSms, NewWhatsApp, Template
 from leavo_async.apis.laabam.models import Fields
+from leavo_async.bulk.job import BulkJob
+from leavo_async.bulk.options import ImportOptions
+from leavo_async.bulk.report import Report
 from leavo_async.errors import ConfigError
 from leavo_async.options import CallOptions
 from leavo_async.session import Session
@@ -46,6 +50,21 @@ class MessagesResource:
         """
         fields = dict(to=to, message=message, sender_id=sender_id, template_id=template_id, pe_id=pe_id, type=type)
         return await self._send("sms", NewSms, given(fields), options)
+
+    async def import_sms(self, source: object, **options: Unpack[ImportOptions]) -> Report:
+        """What became of each row of a file, a data frame or an iterable, once each is an SMS or cannot be one.
+
+        source: CSV, JSON Lines or Parquet, as a path; a data frame; an iterable or async iterable of mappings. Its
+        columns are named like the fields of `sms`, or mapped: map={"to": "Mobile"}. options: see ImportOptions.
+
+        The same call again goes on where it was left, whatever ended it; a finished import is not done twice. Each row
+        goes out once: its idempotency key is repeated with it, for 19 of the 24 hours for which the server knows it,
+        and after that a row of unknown outcome is held for you. Two rows with the same text to the same number are two
+        messages; same_by=("to", "message") makes them one. When the daily cap is reached it stops: `report.stopped_by`
+        says until when, and the rows that are left stay to be sent. See BulkJob for the promise.
+        Raises ConfigError before anything is sent, JournalError if the journal cannot be written any more.
+        """
+        return await BulkJob(self._session, SMS, source, **options).run()
 
     async def whatsapp(
         self,
