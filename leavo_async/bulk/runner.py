@@ -200,11 +200,11 @@ class Runner:
         self._record(sent, "in_flight", verdict)
 
     async def _settle(self, row: OpenRow) -> None:
-        match way(row, self._sending.means, self._wall()):
+        match way(row, self._sending.means_for(row), self._wall()):
             case Way.RESEND:
                 await self._send(row)
             case Way.HOLD:
-                self._record(row, "unknown", row_held("its outcome is unknown, and nothing can tell it"))
+                self._record(row, "unknown", _UNTOLD)
             case Way.LOOK_UP:
                 await self._look_up(row)
 
@@ -215,7 +215,9 @@ class Runner:
             self._heed(error, is_unknown=False)
             self._record(row, "unknown", Verdict("unknown", reason=f"the look-up failed: {error}"))
             return
-        if len(found) == 1:
+        if not self._sending.means_for(row).can_look_up:  # meanwhile another row was sent that may have made it
+            self._record(row, "unknown", _UNTOLD)
+        elif len(found) == 1:
             self._record(row, "unknown", self._sending.found(found[0]))
         elif resends(found, self._sending.means):
             await self._send(row)
@@ -268,3 +270,6 @@ class Runner:
 def row_held(reason: str) -> Verdict:
     """The verdict for a row that nobody but the user can tell about."""
     return Verdict("held", code="held", reason=reason)
+
+
+_UNTOLD = row_held("its outcome is unknown, and nothing can tell it")

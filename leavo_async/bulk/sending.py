@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pydantic_core import from_json
@@ -13,7 +14,9 @@ from leavo_async._sansio.records import AttemptRecord
 from leavo_async.bulk.journal import OpenRow, Verdict
 from leavo_async.bulk.keys import row_key
 from leavo_async.bulk.operation import Operation
+from leavo_async.bulk.proof import Proof, listing_of
 from leavo_async.bulk.settling import Means
+from leavo_async.errors import LeavoError
 from leavo_async.options import CallOptions
 from leavo_async.session import Session
 
@@ -46,10 +49,20 @@ class Sending:
         self.means = Means(
             told.repeat, told.key_lasts, told.is_looked_up or operation.lookup is not None, operation.sees_all
         )
-        self.has_natural_key = bool(operation.natural_key)
+        self.has_natural_key = bool(operation.natural_key) and operation.is_unique
+        self._proof = None if operation.is_unique or operation.lookup is None else Proof(operation.natural_key)
+        self._reading = asyncio.Lock()
+
+    def means_for(self, row: OpenRow) -> Means:
+        """What there is to settle this row with."""
+        if self._proof is None or self._proof.can_tell(row):
+            return self.means
+        return self.means._replace(can_look_up=False)
 
     async def send(self, row: OpenRow) -> Verdict:
         """What the server has done with the row. Raises the call's error."""
+        if self._proof is not None:
+            await self._look_before(self._proof, row)
         records: list[AttemptRecord] = []
         options: CallOptions = {
             **self._options,
@@ -80,8 +93,36 @@ class Sending:
                 self._operation.method, self._operation.path, json=JsonText(row.body), **options
             )
         path, filters = self._operation.lookup(body)
-        pages = self._session.pages(path, params=filters, max_items=_LOOKED_AT, **_of_a_listing(path, options))
-        return [item async for item in pages if self._operation.same(body, item)]
+        found = [item for item in await self._listed(path, filters) if self._operation.same(body, item)]
+        if self._proof is None:
+            return found
+        listing, id_of = listing_of(path, filters), self._operation.id_of
+        return [item for item in found if self._proof.is_new(listing, id_of(item))]
+
+    async def _look_before(self, proof: Proof, row: OpenRow) -> None:
+        """Read, before the first row is sent, the listing in which what it makes would stand."""
+        assert self._operation.lookup is not None
+        path, filters = self._operation.lookup(from_json(row.body))
+        listing = listing_of(path, filters)
+        async with self._reading:
+            if not proof.knows(listing):
+                proof.learn(listing, await self._ids(path, filters))
+        proof.sending(row, listing)
+
+    async def _ids(self, path: str, filters: Mapping[str, Any]) -> frozenset[str] | None:
+        """The names of all that is in a listing; None if they cannot be told: then nothing in it proves anything."""
+        try:
+            items = await self._listed(path, filters)
+        except LeavoError:
+            return None
+        names = frozenset(name for item in items if (name := self._operation.id_of(item)) is not None)
+        return names if len(names) == len(items) < _LOOKED_AT else None
+
+    async def _listed(self, path: str, filters: Mapping[str, Any]) -> list[Any]:
+        options: CallOptions = {**self._options, "observers": [self._observe]}
+        return await self._session.pages(
+            path, params=filters, max_items=_LOOKED_AT, **_of_a_listing(path, options)
+        ).collect(max_items=_LOOKED_AT)
 
     def found(self, thing: Any) -> Verdict:
         """The verdict for a row whose thing was found."""

@@ -10,6 +10,10 @@ from pydantic import JsonValue
 from leavo_async._sansio.paths import segment
 from leavo_async.apis.agentos.company import Tier
 from leavo_async.apis.agentos.forms import TenancyApplication, body_of, filled, wire_fields
+from leavo_async.apis.agentos.imports import SAME_APPLICATION, applicants
+from leavo_async.bulk.job import BulkJob
+from leavo_async.bulk.options import ImportOptions
+from leavo_async.bulk.report import Report
 from leavo_async.errors import ConfigError
 from leavo_async.options import CallOptions
 
@@ -45,6 +49,28 @@ class Applications(Tier):
         path = f"/prospects/tenancyapplication/{segment(form.branch_id, 'branch_id')}/"
         body = _whole("applications.create", form, more)
         return await self._send("POST", path, options, body, {"staffID": staff_id})
+
+    async def import_(
+        self, branch_id: str, source: object, *, integrator: str | None = None, **options: Unpack[ImportOptions]
+    ) -> Report:
+        """What became of each row of a file, a data frame or an iterable, once each is an application to this branch.
+
+        source: CSV, JSON Lines or Parquet, as a path; a data frame; an iterable or async iterable of mappings. Its
+        columns are named like the fields of TenancyApplication, without the branch, or mapped: map={"forename": "First
+        name"}. integrator: the name of your system, for looking up rows whose answer was lost. options: see
+        ImportOptions; same_by has agentOS's names, and is ("EmailAddress", "PropertyOID") by default.
+
+        The same call again goes on where it was left, whatever ended it; a finished import is not done twice. agentOS
+        knows no idempotency keys, and a second application sends a second mail: so a row of unknown outcome is never
+        sent again. With `integrator` it is looked up among the lettings applicants of the branch: an e-mail address
+        that is new there since the import began, and that no other row has, shows that it was done (its id is then that
+        of the contact). All others are held for you: contacts who are known already or have not agreed to be shown, and
+        what a process that was killed had under way. That listings show new applicants so, and under `EmailAddress`,
+        is inferred.
+        Raises ConfigError before anything is sent, JournalError if the journal cannot be written any more.
+        """
+        options.setdefault("same_by", SAME_APPLICATION)
+        return await BulkJob(self._session, applicants(branch_id, integrator=integrator), source, **options).run()
 
     async def submit(
         self,
