@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from leavo_async import Pages, Session
+from leavo_async import Pages, Report, Session
 from leavo_async import errors as tree
 from leavo_async.apis.agentos import AgentOSClient
 from leavo_async.apis.laabam import LaabamClient
@@ -55,6 +55,7 @@ class Samples:
     client: makes one from the name of a made-up customer. path: of a read. write: one that its sandbox accepts.
     lost: how often that goes out if its first answer is lost, and what ends it then.
     kept: kinds of things that the sandbox keeps, and how the client lists them.
+    imports: a kind of them, and an import of three; its first argument is the client, its second the sandbox.
     """
 
     api: Any
@@ -66,6 +67,7 @@ class Samples:
     lost: tuple[int, type[tree.LeavoError] | None]
     pages: Sequence[PageSample] = ()
     kept: Sequence[tuple[str, Callable[[Any], Pages[Any]], str]] = ()
+    imports: tuple[str, Callable[..., Awaitable[Report]]] | None = None
 
     def sandbox(self, **settings: Any) -> Sandbox:
         """Its face, with the keys of two customers."""
@@ -102,6 +104,25 @@ def _agentos(who: str, **options: Any) -> Session:
 
 def _language_confidence(who: str, **options: Any) -> Session:
     return LanguageConfidenceClient(secret("language_confidence", who), **options)
+
+
+def _leads(api: Any, sandbox: Sandbox, **options: Any) -> Awaitable[Report]:
+    rows = [{"name": f"Ana {n}", "phone": f"+551199999000{n}"} for n in range(3)]
+    return api.leads.import_(rows, **options)
+
+
+def _sms(api: Any, sandbox: Sandbox, **options: Any) -> Awaitable[Report]:
+    rows = [{"to": f"491510000000{n}", "message": "Your parcel is on its way."} for n in range(3)]
+    return api.messages.import_sms(rows, **options)
+
+
+def _applicants(api: Any, sandbox: Sandbox, **options: Any) -> Awaitable[Report]:
+    if not sandbox.stored("lettings"):
+        sandbox.fill("lettings", 1)
+    branch, home = (sandbox.stored(kind)[0]["OID"] for kind in ("branches", "lettings"))
+    person = {"forename": "Ana", "surname": "Souza", "property_oid": home}
+    rows = [{**person, "email_address": f"ana{n}@example.com"} for n in range(3)]
+    return api.applications.import_(branch, rows, integrator="made-up", **options)
 
 
 def speech() -> bytes:
@@ -141,6 +162,7 @@ LEAVO = Samples(
         PageSample(lambda api: api.leads.list(page_size=1), [{"id": "1"}], "/backend/leads?limit=1&offset=1"),
     ],
     kept=[("leads", lambda api: api.leads.list(page_size=7), "id")],
+    imports=("leads", _leads),
 )
 
 LAABAM = Samples(
@@ -168,6 +190,7 @@ LAABAM = Samples(
         ),
     ],
     kept=[("invoices", lambda api: api.invoices.list(page_size=7), "id")],
+    imports=("messages", _sms),
 )
 
 AGENTOS = Samples(
@@ -201,6 +224,7 @@ AGENTOS = Samples(
         ),
     ],
     kept=[("branches", lambda api: api.advertising.branches(page_size=7), "OID")],
+    imports=("applications", _applicants),
 )
 
 LANGUAGE_CONFIDENCE = Samples(

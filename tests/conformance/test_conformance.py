@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import datetime
 import inspect
 import json
@@ -39,6 +40,7 @@ from .samples import ALL, ErrorSample, PageSample, Refusal, Samples, secret, spe
 
 ONCE = RetryPolicy(max_attempts=1, max_wait=0.0)
 each_api = pytest.mark.parametrize("api", ALL, ids=lambda api: api.api)
+each_import = pytest.mark.parametrize("api", [api for api in ALL if api.imports], ids=lambda api: api.api)
 on_a_wire = pytest.mark.asyncio
 
 
@@ -360,6 +362,28 @@ async def test_a_write_whose_answer_is_lost_is_never_done_twice(api: Samples) ->
 
     assert api.lost == (sandbox.ledger.count("POST"), ended_by)
     assert (1 if api.kept else 0) == len(sandbox.ledger.effects)
+
+
+@each_import
+@pytest.mark.parametrize(
+    "fault", [Fault(reset="after"), Fault(reset="before"), Fault(status=500, commit=True)], ids=lambda fault: fault.name
+)
+@on_a_wire
+async def test_no_row_of_an_import_is_done_twice(api: Samples, fault: Fault, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever happens to the second: it is done, or held for somebody who can tell. The same again sends nothing."""
+    assert api.imports is not None
+    monkeypatch.setattr("leavo_async.bulk.outage._MAX_DELAY", 0.01)
+    kind, imported = api.imports
+    faults = [dataclasses.replace(fault, method="POST", skip=1)]
+    at_once = RetryPolicy(1, first_delay=0)
+    async with api.sandbox(faults=faults) as sandbox, api.at(sandbox, limits=(), retry=at_once) as session:
+        report = await imported(session, sandbox, progress=False, quarantine=0.01)
+        sent = len(sandbox.ledger.requests)
+        again = await imported(session, sandbox, progress=False, quarantine=0.01)
+
+    assert 3 == report.counts["done"] + report.counts["held"]
+    assert 3 - (report.counts["held"] if fault.reset == "before" else 0) == len(sandbox.stored(kind))
+    assert (report.counts, sent) == (again.counts, len(sandbox.ledger.requests))
 
 
 # Secrets
