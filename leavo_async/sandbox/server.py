@@ -46,7 +46,8 @@ class Sandbox:
 
     Settings of single APIs:
     leavo: dialect, "enveloped" ({"success", "data", "pagination"}) or "bare" (objects and lists themselves);
-    search_lag, seconds until lists and searches find a new lead.
+    search_lag, seconds until lists and searches find a new lead; unique_phones, whether a second lead with the same
+    phone is refused.
     laabam: scopes, names_scope, service_windows and delivery_lag (see `LaabamSettings`).
     agentos: tiers, those that the keys have a right to, None for all; short_names, of the agencies that they may ask
     about, ("sandbox",) if not given: `fill` and `stored` are about the first.

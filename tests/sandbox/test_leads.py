@@ -166,6 +166,19 @@ async def test_a_phone_belongs_to_one_lead(ask: Any) -> None:
     assert (201, 201) == (free.status, again.status)
 
 
+@pytest.mark.asyncio
+async def test_a_phone_can_belong_to_several_leads(ask: Any) -> None:
+    """If one says so: creating and changing refuse none, and each lead goes away on its own."""
+    async with Sandbox(unique_phones=False) as sandbox:
+        replies = [await ask(sandbox, "POST", "/backend/leads", json=LEAD) for _ in range(2)]
+        other = await ask(sandbox, "POST", "/backend/leads", json=LEAD | {"phone": "+5511999990001"})
+        changed = await ask(sandbox, "PUT", f"/backend/leads/{other.data['id']}", json=LEAD)
+        gone = [await ask(sandbox, "DELETE", f"/backend/leads/{reply.data['id']}") for reply in replies]
+
+    assert [201, 201, 200, 204, 204] == [reply.status for reply in (*replies, changed, *gone)]
+    assert [PHONE] == [lead["phone"] for lead in sandbox.leads]
+
+
 # --- update -------------------------------------------------------------------------------------------------
 
 

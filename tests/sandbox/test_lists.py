@@ -175,3 +175,16 @@ async def test_the_lag_does_not_hide_a_taken_phone(ask: Any, clock: Any) -> None
         replies = [await ask(sandbox, "POST", "/backend/leads", json=PEOPLE[0]) for _ in range(2)]
 
     assert [201, 409] == [reply.status for reply in replies]
+
+
+@pytest.mark.asyncio
+async def test_a_search_that_lags_finds_both_leads_of_a_phone_later(ask: Any, clock: Any) -> None:
+    """Where phones are not unique, whoever looks too early and sends again has doubled the lead."""
+    async with Sandbox(search_lag=5.0, unique_phones=False, clock=clock) as sandbox:
+        replies = [await ask(sandbox, "POST", "/backend/leads", json=PEOPLE[0]) for _ in range(2)]
+        early = (await ask(sandbox, "GET", "/backend/leads?search=ana@")).data
+        clock.now += 5
+        late = (await ask(sandbox, "GET", "/backend/leads?search=ana@")).data
+
+    assert [201, 201] == [reply.status for reply in replies]
+    assert ([], sandbox.leads) == (early, late)

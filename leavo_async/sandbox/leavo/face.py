@@ -19,10 +19,15 @@ from leavo_async.sandbox.routes import Routes, route
 
 
 class LeavoSettings(TypedDict, total=False):
-    """What only this API can be told. search_lag: seconds until lists and searches find a new lead."""
+    """What only this API can be told.
+
+    search_lag: seconds until lists and searches find a new lead. unique_phones: whether a second lead with the same
+    phone is refused, as Leavo's documents say; False shows what a client would do twice.
+    """
 
     dialect: DialectName
     search_lag: float
+    unique_phones: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +43,17 @@ class LeavoFace:
     query_keys = frozenset[str]()
 
     @classmethod
-    def born(cls, world: World, *, dialect: DialectName = "enveloped", search_lag: float = 0.0) -> Self:
+    def born(
+        cls,
+        world: World,
+        *,
+        dialect: DialectName = "enveloped",
+        search_lag: float = 0.0,
+        unique_phones: bool = True,
+    ) -> Self:
         """An API without leads."""
-        store = LeadStore(world.seed, not_negative("search_lag", search_lag), world.clock, world.wall)
+        lag = not_negative("search_lag", search_lag)
+        store = LeadStore(world.seed, lag, world.clock, world.wall, unique_phones=unique_phones)
         return cls(store, DIALECTS[one_of("dialect", dialect, DIALECTS)], people(world.seed))
 
     def credential(self, headers: Mapping[str, str], query: Mapping[str, str]) -> str | None:

@@ -1,6 +1,7 @@
 """The leads of one sandbox, in memory."""
 
 import uuid
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -51,25 +52,35 @@ class Page:
 
 
 class LeadStore:
-    """Leads in order of creation, no two with the same phone.
+    """Leads in order of creation.
 
-    search_lag: seconds for which lists and searches do not find a new lead yet. Ids come from `seed`.
+    search_lag: seconds for which lists and searches do not find a new lead yet. unique_phones: whether a phone belongs
+    to one lead only. Ids come from `seed`.
     """
 
-    def __init__(self, seed: int, search_lag: float, clock: Callable[[], float], wall: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        seed: int,
+        search_lag: float,
+        clock: Callable[[], float],
+        wall: Callable[[], float],
+        *,
+        unique_phones: bool = True,
+    ) -> None:
         self._random = Random(f"{seed} ids")
         self._search_lag = search_lag
+        self._unique_phones = unique_phones
         self._clock = clock
         self._wall = wall
         self._leads: dict[str, Lead] = {}
-        self._by_phone: dict[str, str] = {}
+        self._phones = Counter[str]()
 
     def __iter__(self) -> Iterator[Lead]:
         return iter(self._leads.values())
 
     def has_phone(self, phone: str) -> bool:
         """Whether a lead has this phone."""
-        return phone in self._by_phone
+        return self._phones[phone] > 0
 
     def create(self, fields: Fields, *, lag: bool = True) -> Lead:
         """The new lead. lag: whether lists find it only after a while. `Refused` (409) if its phone is taken."""
@@ -92,8 +103,8 @@ class LeadStore:
 
     def delete(self, lead_id: str) -> None:
         """Forget the lead; `Refused` (404) if there is none."""
-        lead = self.get(lead_id)
-        del self._leads[lead_id], self._by_phone[lead.phone]
+        self._phones[self.get(lead_id).phone] -= 1
+        del self._leads[lead_id]
 
     def find(self, query: LeadQuery) -> Page:
         """The part of the list that the query asks for."""
@@ -108,11 +119,13 @@ class LeadStore:
         return [lead for lead in self._leads.values() if lead.listed_from <= now and _fits(lead, query)]
 
     def _put(self, lead: Lead) -> Lead:
-        if self._by_phone.get(lead.phone, lead.id) != lead.id:
+        old = self._leads.get(lead.id)
+        keeps_phone = old is not None and old.phone == lead.phone
+        if self._unique_phones and self.has_phone(lead.phone) and not keeps_phone:
             raise phone_taken()
-        if lead.id in self._leads:
-            del self._by_phone[self._leads[lead.id].phone]
-        self._by_phone[lead.phone] = lead.id
+        if old is not None:
+            self._phones[old.phone] -= 1
+        self._phones[lead.phone] += 1
         self._leads[lead.id] = lead
         return lead
 
