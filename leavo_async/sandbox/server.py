@@ -50,7 +50,8 @@ class Sandbox:
     phone is refused.
     laabam: scopes, names_scope, service_windows and delivery_lag (see `LaabamSettings`).
     agentos: tiers, those that the keys have a right to, None for all; short_names, of the agencies that they may ask
-    about, ("sandbox",) if not given: `fill` and `stored` are about the first.
+    about, ("sandbox",) if not given: `fill` and `stored` are about the first; search_lag, seconds until lists find a
+    new record.
     language_confidence: require_user_id, for a plan by users.
 
     Raises ValueError for a setting that cannot be, and at the start OSError for a port that is taken.

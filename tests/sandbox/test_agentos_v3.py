@@ -229,6 +229,19 @@ async def test_a_search_of_v3_needs_all_its_parameters(ask: Any, name: str) -> N
 
 
 @pytest.mark.asyncio
+async def test_a_search_of_v3_can_lag_behind(ask: Any) -> None:
+    """An appointment is shown by its id at once, and not found between two days yet."""
+    settings: Any = {"search_lag": 5.0, "wall": datetime(2026, 1, 1, 12, tzinfo=UTC).timestamp}
+    async with Sandbox(api="agentos", **settings) as sandbox:
+        sandbox.fill("lettings", 1)
+        oid = (await booked(ask, sandbox, booking(sandbox))).json
+        one = await sent(ask, sandbox, "GET", f"diary/sandbox/appointment?appointmentID={oid}")
+        found = await between(ask, sandbox)
+
+    assert (oid, 0) == (one.json["OID"], found.json["Count"])
+
+
+@pytest.mark.asyncio
 async def test_a_guest_of_v3_is_found_by_name_and_email(ask: Any) -> None:
     """All three have to be given, and to fit."""
     async with v3() as sandbox:

@@ -350,3 +350,41 @@ async def test_an_applicant_is_a_contact_of_the_branch_and_an_application_is_ref
 
     assert ["Ana"] == [person["Forename"] for person in people["Data"]]
     assert [oid] == [application["OID"] for application in found["Data"]]
+
+
+# --- lists that lag -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.asyncio
+async def test_a_list_can_lag_behind(agentos: Any, clock: Any) -> None:
+    """A new job is shown by its OID at once, and listed after the lag; what was filled in is listed at once."""
+    async with Sandbox(api="agentos", search_lag=5.0, clock=clock) as sandbox:
+        sandbox.fill("jobs", 2)
+        branch = sandbox.stored("jobs")[0]["BranchID"]
+        oid = (await agentos(sandbox, "POST", f"maintenance/jobs/{branch}/job", json={"Note": "x"})).json
+
+        async def listed() -> tuple[int, bool]:
+            found = (await agentos(sandbox, "GET", f"maintenance/jobs/{branch}/0/1000")).json
+            return found["Count"], oid in [record["OID"] for record in found["Data"]]
+
+        assert 200 == (await agentos(sandbox, "GET", f"maintenance/jobs/{oid}")).status
+        assert (1, False) == await listed()
+        clock.now += 4.9
+        assert (1, False) == await listed()
+        clock.now += 0.1
+        assert (2, True) == await listed()
+
+    assert 3 == len(sandbox.stored("jobs"))
+
+
+@pytest.mark.asyncio
+async def test_the_lag_does_not_hide_an_applicant_from_the_agency(agentos: Any, clock: Any) -> None:
+    """The second application is linked to the contact that no list shows yet."""
+    async with Sandbox(api="agentos", search_lag=5.0, clock=clock) as sandbox:
+        body = ANA | {"BranchID": first(sandbox, "branches")}
+        path = f"applications/prospects/{body['BranchID']}/alerts"
+        replies = [await agentos(sandbox, "POST", path, json=body) for _ in range(2)]
+        listed = (await agentos(sandbox, "GET", "contacts/applicants/lettings/0/1000?integrator=Acme")).json
+
+    assert [201, 201] == [reply.status for reply in replies]
+    assert (1, 2, 0) == (len(sandbox.stored("lettings applicants")), len(sandbox.stored("alerts")), listed["Count"])

@@ -4,7 +4,7 @@ Reads answer 200, new things 201, changes 200, removals 204: which write answers
 answers the bare OID of what it made or changed, as a JSON string.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -17,12 +17,20 @@ from leavo_async.sandbox.messages import Answer, Call, Change, Done, Json
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A call to one agency. path: what stands where the route has a name in braces. today: in UTC."""
+    """A call to one agency.
+
+    path: what stands where the route has a name in braces. today: in UTC. unlisted: OIDs that lists do not find yet.
+    """
 
     agency: Agency
     call: Call
     path: Mapping[str, str]
     today: date
+    unlisted: Collection[str] = ()
+
+    def listed(self, records: Sequence[Json]) -> Sequence[Json]:
+        """Those of the records that lists find by now."""
+        return [record for record in records if record["OID"] not in self.unlisted] if self.unlisted else records
 
 
 Endpoint = Callable[[Asked], Done]
@@ -62,7 +70,7 @@ def changing(kind: Kind, name: str = "OID") -> Endpoint:
 
 def listing(asked: Asked, records: Sequence[Json]) -> Done:
     """The page of these records that the path asks for."""
-    return shown(page(records, asked.path))
+    return shown(page(asked.listed(records), asked.path))
 
 
 def shown(value: object) -> Done:

@@ -92,7 +92,7 @@ def report(asked: Asked) -> Done:
 
 def _listing(asked: Asked, records: Sequence[Json]) -> Done:
     _required(asked, "offset", "count")
-    return shown(page(records, asked.call.query))
+    return shown(page(asked.listed(records), asked.call.query))
 
 
 def _required(asked: Asked, *names: str) -> None:
