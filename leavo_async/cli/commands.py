@@ -64,6 +64,14 @@ def _amounts(context: click.Context, parameter: click.Parameter, values: tuple[s
     return {kind: int(number) for kind, _, number in pairs}
 
 
+def _share(context: click.Context, parameter: click.Parameter, value: str) -> float:
+    """1% → 0.01."""
+    number = value.removesuffix("%")
+    if not number.replace(".", "", 1).isdecimal() or not 0 <= float(number) <= 100:
+        raise click.BadParameter(f"{value!r}: expected a percentage, such as 1%")
+    return float(number) / 100
+
+
 @leavo.command("sandbox")
 @click.option("--api", type=click.Choice(list(APIS)), default="leavo", show_default=True, help="Whose API to serve.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0 takes a free one.")
@@ -74,6 +82,9 @@ def _amounts(context: click.Context, parameter: click.Parameter, values: tuple[s
 @click.option("--rate-headers", is_flag=True, help="Send X-RateLimit-* with every answer.")
 @click.option("--leads", type=click.IntRange(min=0), default=0, help="Start with so many made-up leads.")
 @click.option("--fill", "filled", multiple=True, metavar="KIND=N", callback=_amounts, help="The same for other things.")
+@click.option(
+    "--unknown", default="0%", metavar="N%", callback=_share, help="So many writes are done and not answered."
+)
 def sandbox_command(
     api: str,
     port: int,
@@ -84,7 +95,8 @@ def sandbox_command(
     rate_headers: bool,
     leads: int,
     filled: dict[str, int],
+    unknown: float,
 ) -> None:
     """Serve Leavo's API or another from this machine, in memory, until Ctrl-C."""
     filled |= {"leads": leads} if leads else {}
-    run(serve(SandboxOptions(api, port, limit, model, dialect, idempotency, rate_headers, filled)))
+    run(serve(SandboxOptions(api, port, limit, model, dialect, idempotency, rate_headers, filled, unknown)))

@@ -12,12 +12,16 @@ import click
 from leavo_async.cli.connection import serving
 from leavo_async.cli.exit_codes import ExitCode
 from leavo_async.cli.running import on_signals, say
-from leavo_async.sandbox import MODELS, Sandbox
+from leavo_async.sandbox import MODELS, Fault, Sandbox
 
 
 @dataclass(frozen=True, slots=True)
 class SandboxOptions:
-    """What the user asked for. limit: requests a minute. filled: made-up things at the start, by kind."""
+    """What the user asked for.
+
+    limit: requests a minute. filled: made-up things at the start, by kind. unknown: the share of writes (0 to 1) that
+    are done and not answered.
+    """
 
     api: Any
     port: int
@@ -27,6 +31,7 @@ class SandboxOptions:
     idempotency: Any
     rate_headers: bool
     filled: Mapping[str, int]
+    unknown: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +101,15 @@ def _empty(options: SandboxOptions) -> Sandbox:
         idempotency=options.idempotency,
         rate_headers=options.rate_headers,
         port=options.port,
+        faults=_unanswered(options.unknown),
         **settings,
     )
+
+
+def _unanswered(share: float) -> list[Fault]:
+    """A share of the writes is carried out, and then the connection breaks."""
+    writes = ("POST", "PUT", "PATCH", "DELETE") if share else ()
+    return [Fault(reset="after", method=method, chance=share, times=None) for method in writes]
 
 
 def told(sandbox: Sandbox, options: SandboxOptions) -> tuple[str, ...]:

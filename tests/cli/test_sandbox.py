@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
+import aiohttp
 import pytest
 from click.testing import CliRunner
 
 from leavo_async import LaabamClient
+from leavo_async.cli import commands, sandbox_run
 from leavo_async.cli.commands import leavo
+from leavo_async.cli.connection import serving
+from leavo_async.cli.exit_codes import ExitCode
 from leavo_async.cli.sandbox_run import SandboxOptions, kept, told
 from leavo_async.sandbox import APIS, Sandbox
 
@@ -56,6 +61,26 @@ def test_the_last_line_tells_what_there_is() -> None:
     assert ["0 leads"] == kept(Sandbox())
 
 
+@pytest.mark.asyncio
+async def test_a_share_of_writes_is_done_and_not_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of them with 100%; reads are answered as ever."""
+    served: list[SandboxOptions] = []
+
+    async def serve(options: SandboxOptions) -> ExitCode:
+        served.append(options)
+        return ExitCode.DONE
+
+    monkeypatch.setattr(commands, "serve", serve)
+    await asyncio.to_thread(CliRunner().invoke, leavo, ["sandbox", "--port", "0", "--unknown", "100%"])
+    async with serving(sandbox_run._sandbox(served[0])) as sandbox, aiohttp.ClientSession() as session:
+        headers = {"Authorization": f"Bearer {sandbox.key}"}
+        url = f"{sandbox.url}/backend/leads"
+        with pytest.raises(aiohttp.ClientError):
+            await session.post(url, headers=headers, json={"name": "Ana Souza", "phone": "+5511999990000"})
+        async with session.get(url, headers=headers) as response:
+            assert 1 == len((await response.json())["data"])
+
+
 PLURALS = ("branches", "tenants", "vendors")
 
 
@@ -69,6 +94,9 @@ PLURALS = ("branches", "tenants", "vendors")
         (("--api", "laabam", "--leads", "2"), "the sandbox of laabam keeps invoices, "),
         (("--api", "laabam", "--dialect", "bare"), "dialect is not a setting of laabam"),
         (("--api", "klingon"), "'klingon' is not"),
+        (("--unknown", "much"), "'much': expected a percentage, such as 1%"),
+        (("--unknown", "101%"), "expected a percentage"),
+        (("--unknown", "."), "expected a percentage"),
     ],
 )
 def test_what_does_not_fit_the_api_is_wrong_usage(arguments: tuple[str, ...], words: str) -> None:
