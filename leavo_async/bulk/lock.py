@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -31,7 +32,7 @@ class JobLock:
         path = journal.with_suffix(".lock")
         connection = None
         try:
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+            _make(path)
             connection = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
             connection.execute("BEGIN EXCLUSIVE")
             return cls(path, connection)
@@ -49,6 +50,14 @@ class JobLock:
     def release(self) -> None:
         """Give it back. May be called again."""
         self._connection.close()
+
+
+def _make(path: Path) -> None:
+    """The file, for nobody else to read, if it is not there."""
+    # A file that is there is not opened, for to close it again would give back the locks that this process has on it:
+    # https://www.sqlite.org/howtocorrupt.html, "Posix advisory locks canceled by a separate thread doing close()"
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
 
 def is_locked(journal: Path) -> bool:
