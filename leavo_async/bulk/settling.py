@@ -13,6 +13,9 @@ from leavo_async.bulk.journal import OpenRow
 _SHARE_OF_KEY_LIFE = 0.8
 # Looked up or sent again so often without an outcome, it is somebody else's turn to look.
 MAX_TRIES = 5
+# Then it is looked up: a server that keeps its answers by key keeps errors, too, and gives the same 500 for ever.
+# https://docs.stripe.com/api/idempotent_requests
+_RESENDS = 1
 
 
 class Way(Enum):
@@ -43,7 +46,8 @@ def way(row: OpenRow, means: Means, now: float) -> Way:
     if means.repeat is Repeat.PURE:
         return Way.RESEND
     is_known = row.first_sent is not None and 0 <= now - row.first_sent < _SHARE_OF_KEY_LIFE * means.key_lasts
-    if means.repeat is Repeat.KEYED and is_known:
+    is_enough = row.tries > _RESENDS and means.can_look_up
+    if means.repeat is Repeat.KEYED and is_known and not is_enough:
         return Way.RESEND
     return Way.LOOK_UP if means.can_look_up else Way.HOLD
 
