@@ -218,9 +218,11 @@ class Beginning:
         finally:
             journal.close()
         target = journal_path(self.folder, facts.import_id)
-        if target.exists():
-            return self._gone_on(target, facts, None, plan)
         lock = JobLock.take(target)
+        # Looked for under the lock: another process may have begun the same import meanwhile, and even finished it.
+        if target.exists():
+            lock.release()
+            return self._gone_on(target, facts, None, plan)
         try:
             settle(spool, target)
             return Begun(lock, Journal.open(target), is_resumed=False)

@@ -105,9 +105,9 @@ class BulkJob:
     async def discard(self) -> None:
         """Forget a job that was prepared and not begun; its journal is removed. One that was there before stays."""
         begun = self._begun
-        await self.aclose()
         if begun is not None and not begun.is_resumed:
-            await in_thread(remove, begun.journal.path)
+            await in_thread(_removed, begun)
+        await self.aclose()
 
     async def aclose(self) -> None:
         """Let go of the journal. May be called again."""
@@ -177,6 +177,12 @@ class BulkJob:
             return await run.run()
         finally:
             self._run = None
+
+
+def _removed(begun: Begun) -> None:
+    """Under its lock: who has it next must not work on a journal that is gone."""
+    begun.journal.close()
+    remove(begun.journal.path)
 
 
 def _tell(journal: Journal, facts: Facts) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import stat
 import sys
@@ -15,7 +16,10 @@ import pytest
 
 from leavo_async import AbortController, ConfigError, LeavoClient, RateLimit
 from leavo_async.apis.leavo.imports import LEADS
+from leavo_async.bulk import job as job_module
 from leavo_async.bulk.job import BulkJob
+from leavo_async.bulk.lock import JobLock, is_locked
+from leavo_async.bulk.places import remove
 from leavo_async.bulk.report import Report
 from leavo_async.bulk.snapshot import Snapshot
 from leavo_async.sandbox import Fault, Sandbox
@@ -74,6 +78,46 @@ async def test_the_same_call_again_sends_nothing(leavo_sandbox: Sandbox) -> None
     assert len(leavo_sandbox.ledger.requests) == 5
     once_more = await imported(leavo_sandbox, rows(5), new_run=True)
     assert once_more.outcomes == {"existing": 5}
+
+
+@pytest.mark.asyncio
+async def test_an_import_that_another_process_finishes_meanwhile_is_not_done_again(
+    leavo_sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That one has its journal in its place before this one has read all rows: it is gone on with, not replaced."""
+    done = await imported(leavo_sandbox, rows(5), journal_dir=tmp_path / "there")
+    here, take = tmp_path / "here", JobLock.take
+
+    def late(journal: Path) -> JobLock:
+        if journal.suffix == ".db" and not journal.exists():
+            shutil.copyfile(done.journal, journal)
+        return take(journal)
+
+    monkeypatch.setattr(JobLock, "take", late)
+    again = await imported(leavo_sandbox, rows(5), journal_dir=here)
+
+    assert (again.journal.parent, again.counts) == (here, done.counts)
+    assert len(leavo_sandbox.ledger.requests) == 5
+
+
+@pytest.mark.asyncio
+async def test_a_discarded_job_is_removed_under_its_lock(
+    leavo_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process could begin it in between, and would work on a journal that nobody finds again."""
+    async with client(leavo_sandbox) as leavo:
+        job = BulkJob(leavo, LEADS, rows(5))
+        journal = (await job.prepare()).journal
+        locked: list[bool] = []
+
+        def removed(path: Path) -> None:
+            locked.append(is_locked(path))
+            remove(path)
+
+        monkeypatch.setattr(job_module, "remove", removed)
+        await job.discard()
+
+    assert (locked, journal.exists()) == ([True], False)
 
 
 @pytest.mark.asyncio
