@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from leavo_async.bulk.journal import Journal
 from leavo_async.sandbox import Fault, Sandbox
 
 from .children import Nursery
@@ -56,6 +57,20 @@ def test_no_row_is_lost_or_doubled(children: Nursery, home: Path, point: str, se
                 lose_power(home)
             assert STRUCK[point] == found(home, sandbox)
         check_end(children, server, sandbox, file)
+
+
+def test_a_commit_is_on_the_disk_when_it_returns(children: Nursery, home: Path) -> None:
+    """What the tests of a power loss take for granted: they copy what was committed, which only FULL has synced."""
+    file = made_up(home / "leads.csv", 1, 24)
+    with served(SERVERS["ignores the key"]) as sandbox:
+        crash = {"at": "after the result's commit", "nth": 5}
+        assert children.run(ordered("ignores the key", sandbox, file, **crash)) == -9
+    path = journal_of(home)
+    assert path is not None
+    journal = Journal.open(path)
+    found = [journal._db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")]
+    journal.close()
+    assert found == ["wal", 2]
 
 
 def lose_power(home: Path) -> None:
