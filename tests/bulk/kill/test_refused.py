@@ -81,7 +81,19 @@ def not_at_all(journal: Path) -> None:
     journal.write_bytes(b"made up\n" * 1000)
 
 
+def in_part(journal: Path) -> None:
+    connection = sqlite3.connect(journal)
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    page = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'row'").fetchone()[0]
+    size = connection.execute("PRAGMA page_size").fetchone()[0]
+    connection.close()
+    with journal.open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(b"\x05" + b"\xff" * (size - 1))  # still of a kind that there is
+
+
 WRITTEN = [
+    (in_part, "the journal"),
     (by_a_newer_version, "was written by another version of leavo-async (journal 99, "),
     (by_another_program, "is no journal of an import"),
     (not_at_all, "cannot open the journal"),
