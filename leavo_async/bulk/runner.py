@@ -213,7 +213,10 @@ class Runner:
             found = await self._sending.find(row)
         except LeavoError as error:
             self._heed(error, is_unknown=False)
-            self._record(row, "unknown", Verdict("unknown", reason=f"the look-up failed: {error}"))
+            if is_about_the_row(error):
+                self._record(row, "unknown", Verdict("unknown", reason=f"the look-up failed: {error}"))
+            else:  # the server is not well, which says nothing about the row: no try of it is used up
+                self._unknown.append((self._wall() + self._quarantine, row))
             return
         if not self._sending.means_for(row).can_look_up:  # meanwhile another row was sent that may have made it
             self._record(row, "unknown", _UNTOLD)

@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
-from leavo_async import AbortController, ConfigError, LeavoClient, RateLimit
+from leavo_async import AbortController, ConfigError, LeavoClient, RateLimit, RetryPolicy
 from leavo_async.apis.leavo.imports import LEADS
 from leavo_async.bulk import job as job_module
+from leavo_async.bulk import outage
 from leavo_async.bulk.job import BulkJob
 from leavo_async.bulk.lock import JobLock, is_locked
 from leavo_async.bulk.places import remove
@@ -128,6 +129,18 @@ async def test_a_row_whose_answer_was_lost_is_looked_up(leavo_sandbox: Sandbox) 
 
     assert report.outcomes == {"created": 8, "confirmed": 2}
     assert len(leavo_sandbox.leads) == 10
+
+
+@pytest.mark.asyncio
+async def test_an_outage_holds_no_row(leavo_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often a look-up fails because the server is down: once it is up again, the row is found."""
+    monkeypatch.setattr(outage, "_MAX_DELAY", 0.001)
+    leavo_sandbox.script(LOST, Fault(status=503, method="GET", times=20))
+    async with client(leavo_sandbox, retry=RetryPolicy(max_attempts=1)) as leavo:
+        report = await leavo.leads.import_(rows(3), progress=False, quarantine=0.001)
+
+    assert (report.counts["done"], report.counts["held"]) == (3, 0)
+    assert report.outcomes["confirmed"] == 1
 
 
 @pytest.mark.asyncio
