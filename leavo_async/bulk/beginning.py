@@ -110,6 +110,7 @@ class Beginning:
             left_out=plan.left_out,
             ignored=tuple(sorted(plan.ignored)),
             row_key=self._options.get("row_key"),
+            same_by=self._same_by(),
             account=self._options.get("account", ""),
             limit=limit,
             limit_per_minute=limit_per_minute,

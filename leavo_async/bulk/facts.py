@@ -21,8 +21,9 @@ class Facts(NamedTuple):
     the base URL. method, path: the call; the path is filled in. source: the file's name, or what the rows were.
     source_path: the file, where it is one that can be read again; source_digest: of its content, or of all rows.
     description: of the source, such as "CSV, comma, utf-8-sig". columns: of the source. mapping: field -> column.
-    left_out: columns that feed no field. ignored, open_prefix: as the mapping was told.
-    row_key: the column with each row's own name. account: as the user calls it. limit, limit_per_minute: of the key.
+    left_out: columns that feed no field. ignored: as the mapping was told. row_key: the column with each row's name.
+    same_by: fields of which no two rows have the same. account: as the user calls it. limit, limit_per_minute: of the
+    key.
     created: in seconds since the Unix epoch. empty: rows without content.
     key_salt, key_digest: to see whether it goes on with the key it was begun with; empty until it sends.
     """
@@ -47,6 +48,7 @@ class Facts(NamedTuple):
     limit_per_minute: float | None
     created: float
     empty: int = 0
+    same_by: tuple[str, ...] = ()
     key_salt: str = ""
     key_digest: str = ""
 
@@ -59,6 +61,6 @@ class Facts(NamedTuple):
     def of(cls, told: Any) -> Facts:
         """From what a journal has kept, in which each tuple is a list."""
         kept: dict[str, Any] = dict(told)
-        for name in ("columns", "left_out", "ignored"):
+        for name in ("columns", "left_out", "ignored", "same_by"):
             kept[name] = tuple(kept[name])
         return cls(**kept)

@@ -231,14 +231,15 @@ class Journal:
         row = self._db.execute("SELECT state FROM row WHERE n=?", (n,)).fetchone()
         return None if row is None else row[0]
 
-    def resend(self, n: int, body: bytes, digest: bytes | None) -> None:
-        """Send a row anew that was refused, as another one: with another key."""
+    def resend(self, n: int, body: bytes, row_id: str | None = None, digest: bytes | None = None) -> None:
+        """Send a row anew that was refused, with another key. Its name, and what it is about, stay unless given."""
         self._db.execute(
             """
-            UPDATE row SET state='pending', gen=gen + (first_sent IS NOT NULL), body=?, digest=?, first_sent=NULL,
-                tries=0, outcome=NULL, status=NULL, code=NULL, reason=NULL, field=NULL, request_id=NULL WHERE n=?
+            UPDATE row SET state='pending', gen=gen + (first_sent IS NOT NULL), body=?, row_id=coalesce(?, row_id),
+                digest=coalesce(?, digest), first_sent=NULL, tries=0, outcome=NULL, status=NULL, code=NULL, reason=NULL,
+                field=NULL, request_id=NULL WHERE n=?
             """,
-            (body, digest, n),
+            (body, row_id, digest, n),
         )
 
     def keep_cells(self, n: int, cells: str) -> None:

@@ -9,17 +9,18 @@ from pathlib import Path
 from leavo_async.bulk.beginning import opened
 from leavo_async.bulk.failed import REASON_COLUMNS
 from leavo_async.bulk.journal import Journal, cells_of
-from leavo_async.bulk.keys import content_digest
 from leavo_async.bulk.mapping import MappingPlan, plan_mapping
 from leavo_async.bulk.operation import InvalidRowError, Operation
 from leavo_async.bulk.rows import Row
 from leavo_async.bulk.sources import Source
-from leavo_async.bulk.spool import body_of, digest_of, written_body
+from leavo_async.bulk.spool import body_of, identity_of, written_body
 from leavo_async.bulk.states import State
 from leavo_async.errors import ConfigError
 
 # The only ones that were certainly not done.
 _TO_MEND: tuple[State, ...] = ("failed", "invalid")
+# SQLite takes any number that is not longer. https://www.sqlite.org/datatype3.html
+_DIGITS = 18
 
 
 def redrive(journal: Path, operation: Operation, mended: Source | None) -> Counter[str]:
@@ -42,7 +43,7 @@ def redrive(journal: Path, operation: Operation, mended: Source | None) -> Count
 def reconcile(journal: Path, *, resend: Iterable[int] = (), done: Iterable[int] = ()) -> Counter[str]:
     """Settle held rows: these are to be sent again, those are there; the rest is looked up once more; gives how many.
 
-    It blocks. ConfigError for a row that is not held, or while another process works on the job.
+    It blocks. ConfigError for a row that is not held, or in both, or while another process works on the job.
     """
     begun = opened(journal)
     try:
@@ -57,7 +58,7 @@ def _as_they_are(journal: Journal) -> Counter[str]:
     for n in [record.row for record in journal.rows("failed")]:
         row = journal.one(n)
         if row is not None:
-            journal.resend(row.n, row.body, content_digest(row.body))
+            journal.resend(row.n, row.body)
             counts["to be sent"] += 1
     return counts
 
@@ -82,24 +83,32 @@ def _mended(journal: Journal, operation: Operation, mended: Source) -> Counter[s
 
 
 def _mend(journal: Journal, operation: Operation, plan: MappingPlan, row: Row) -> str:
-    number = str(row.values.get("_row", "")).strip()
-    n = int(number) if number.isdecimal() else 0
+    n = _number(row.values.get("_row"))
     if journal.state(n) not in _TO_MEND:
         return "not failed, or not of this job: left as they are"
     values = {name: value for name, value in row.values.items() if name not in REASON_COLUMNS}
     try:
         body = body_of(Row(row.line, values, row.problem), plan, operation)
         written = written_body(body)
+        row_id, digest = identity_of(row, body, written, row_key=journal.facts.row_key, same_by=journal.facts.same_by)
     except InvalidRowError as problem:
         journal.move(n, "invalid", str(problem))
         return "still invalid"
-    journal.resend(n, written, digest_of(body, written, operation.natural_key))
+    journal.resend(n, written, row_id, digest)
     journal.keep_cells(n, cells_of(values, journal.facts.columns))
     return "to be sent"
 
 
+def _number(told: object) -> int:
+    """The number of a row; 0, which no row has, for what can be none."""
+    text = str(told).strip()
+    return int(text) if text.isdecimal() and len(text) <= _DIGITS else 0
+
+
 def _reconciled(journal: Journal, resend: set[int], done: set[int]) -> Counter[str]:
     held = [record.row for record in journal.rows("held")]
+    if both := sorted(resend & done):
+        raise ConfigError(f"row {_told(both)} is to be sent again and is there: say one of both")
     if wrong := sorted((resend | done) - set(held)):
         raise ConfigError(f"not held: row {', '.join(map(str, wrong))} (held: {_told(held)})")
     counts: Counter[str] = Counter()

@@ -62,25 +62,24 @@ class Spooler:
         if row.is_empty:
             self.empty += 1
             return None
-        self._n += 1
         cells = cells_of(row.values, self._columns).encode("utf-8", "backslashreplace")
         self._content.update(cells)
+        n = self._n + 1
         try:
             body, row_id, digest = self._checked(row)
+            found = Spooled(n, row.line, row_id, "pending", body, cells, digest)
         except InvalidRowError as problem:
-            return Spooled(self._n, row.line, None, "invalid", None, cells, None, "invalid", str(problem))
+            digest = content_digest(cells)
+            found = Spooled(n, row.line, None, "invalid", None, cells, digest, "invalid", str(problem))
         if self._only_new and self._journal.has_digest(digest):
-            self._n -= 1
             return None
-        return Spooled(self._n, row.line, row_id, "pending", body, cells, digest)
+        self._n = n
+        return found
 
     def _checked(self, row: Row) -> tuple[bytes, str | None, bytes]:
         body = body_of(row, self._plan, self._operation)
         written = written_body(body)
-        if self._row_key is not None:
-            row_id = _row_id(row, self._row_key)
-            return written, row_id, content_digest(row_id.encode())
-        return written, None, digest_of(body, written, self._same_by)
+        return written, *identity_of(row, body, written, row_key=self._row_key, same_by=self._same_by)
 
 
 def body_of(row: Row, plan: MappingPlan, operation: Operation) -> Mapping[str, Any]:
@@ -91,6 +90,16 @@ def body_of(row: Row, plan: MappingPlan, operation: Operation) -> Mapping[str, A
         names = ", ".join(repr(name) for name in unknown)
         raise InvalidRowError(f"unknown keys {names}: map them with --map or leave them out with --ignore")
     return operation.body(plan.apply(row.values))
+
+
+def identity_of(
+    row: Row, body: Mapping[str, Any], written: bytes, *, row_key: str | None, same_by: Sequence[str]
+) -> tuple[str | None, bytes]:
+    """A row's own name, where rows have one, and what it is about; InvalidRowError if it should have a name."""
+    if row_key is None:
+        return None, digest_of(body, written, same_by)
+    row_id = _row_id(row, row_key)
+    return row_id, content_digest(row_id.encode())
 
 
 def digest_of(body: Mapping[str, Any], written: bytes, same_by: Sequence[str]) -> bytes:
