@@ -7,10 +7,12 @@ import functools
 import itertools
 import json
 import socket
+import tempfile
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,9 +30,7 @@ from leavo_async import (
     RetryPolicy,
 )
 from leavo_async._io.registry import GATES
-from leavo_async.bulk.importer import Importer
-from leavo_async.bulk.results import RowResult, Tally
-from leavo_async.bulk.rows import Row
+from leavo_async.bulk.report import Report
 from leavo_async.sandbox import Fault, Sandbox
 from leavo_async.testing import FakeTransport, VirtualTimeLoop, reply
 
@@ -322,14 +322,16 @@ class Crm:
 
 
 @asynccontextmanager
-async def faked(*faults: Response | Exception, seconds: float = 1.0, **options: Any) -> AsyncIterator[Trial]:
+async def faked(
+    *faults: Response | Exception, seconds: float = 1.0, crm: Crm | None = None, **options: Any
+) -> AsyncIterator[Trial]:
     """A client whose every wait takes time: for the key, a token, the answer and the next attempt."""
 
     async def vault() -> str:
         await asyncio.sleep(seconds)
         return KEY
 
-    transport = FakeTransport(Crm(*faults), seconds=seconds)
+    transport = FakeTransport(crm or Crm(*faults), seconds=seconds)
     limits = [RateLimit(10, 600), DailyCap(1000)]
     leavo = LeavoClient(vault, transport=transport, **{"limits": limits, **options})
 
@@ -427,47 +429,63 @@ async def fake_listing() -> AsyncIterator[Trial]:
         yield trial
 
 
-def rows(count: int) -> Iterator[Row]:
-    return (Row(line, {"n": str(line)}) for line in range(2, count + 2))
+class Book(Crm):
+    """Keeps the leads that it is given, one for each phone; its faults are those of its first requests."""
+
+    def __init__(self, *faults: Response | Exception) -> None:
+        super().__init__(*faults)
+        self.leads = list[dict[str, str]]()
+
+    def __call__(self, request: Request) -> Response:
+        if self.faults or request.path.startswith("/ok"):
+            return super().__call__(request)
+        if request.method == "GET":
+            return reply(200, self.leads)
+        lead = {"id": str(len(self.leads)), **json.loads(request.body or b"{}")}
+        if lead["phone"] in {other["phone"] for other in self.leads}:
+            return reply(409, {"error": "there is one", "code": "CONFLICT"})
+        self.leads.append(lead)
+        return reply(201, lead)
 
 
-@dataclass
-class Import:
-    """An import of ten rows, each a POST."""
+ROWS = [{"name": f"Ana {n}", "phone": f"+55119999900{n:02}"} for n in range(4)]
 
-    leavo: LeavoClient
-    told: list[RowResult] = field(default_factory=list)
 
-    async def run(self) -> Tally:
-        return await Importer(lambda row: row.line, self._write, self._hear, concurrency=3).run(rows(10))
+@asynccontextmanager
+async def importing(trial: Trial, leads: Callable[[], list[Any]]) -> AsyncIterator[Trial]:
+    """An import of a few rows. Whatever ended it, the next run finishes it; no row is lost, and none is there twice."""
+    with tempfile.TemporaryDirectory() as folder:
 
-    async def _write(self, line: int) -> object:
-        phone = f"+55119999900{line:02}"
-        return await self.leavo.leads.create(name=f"Ana {line}", phone=phone, priority="bulk")
+        async def work() -> Report:
+            options: Any = {"concurrency": 2, "quarantine": 0.0, "journal_dir": folder, "progress": False}
+            return await trial.leavo.leads.import_(ROWS, **options)
 
-    async def _hear(self, result: RowResult) -> None:
-        await asyncio.sleep(0)
-        self.told.append(result)
+        def is_right(report: Report) -> bool:
+            assert sorted(lead["name"] for lead in leads()) == [row["name"] for row in ROWS]
+            return report.is_finished and report.counts["done"] == len(ROWS)
 
-    def is_right(self, tally: Tally) -> bool:
-        return dict(tally.counts) == {"created": 10} and len(self.told) == 10
+        async def goes_on() -> None:
+            assert is_right(await work())
+            assert not list(await asyncio.to_thread(lambda: list(Path(folder).glob("*.spool"))))
+            await its_threads_end()
+
+        trial.work, trial.is_right, trial.goes_on = work, is_right, goes_on
+        yield trial
 
 
 @asynccontextmanager
 async def fake_import() -> AsyncIterator[Trial]:
-    # In real time, for its rows come from a thread.
+    # In real time, for its journal is written by a thread.
+    book = Book(ConnectError("down"), reply(425))
     quick: Any = {"seconds": 0.001, "limits": [DailyCap(1000)], "retry": RetryPolicy(first_delay=0.002)}
-    async with faked(ConnectError("down"), reply(425), max_in_flight=2, **quick) as trial:
-        work = Import(trial.leavo)
-        trial.work, trial.is_right = work.run, work.is_right
+    async with faked(crm=book, max_in_flight=2, **quick) as trial, importing(trial, lambda: book.leads):
         yield trial
-        await readers_end()
 
 
-async def readers_end() -> None:
-    """The thread that reads the rows ends as well."""
+async def its_threads_end() -> None:
+    """Those that read, and the one that writes the journal."""
     async with asyncio.timeout(FAR):
-        while any(thread.name == "leavo-import-reader" for thread in threading.enumerate()):
+        while any(thread.name in ("leavo-files", "leavo-journal") for thread in threading.enumerate()):
             await asyncio.sleep(0)
 
 
@@ -479,7 +497,7 @@ FAKE: dict[str, tuple[Make, int]] = {
     "a call with a refused key": (fake_new_key, 5),
     "a call that waits at the gate": (fake_gate, 2),
     "a listing": (fake_listing, 5),
-    "an import": (fake_import, 2),
+    "an import": (fake_import, 12),
 }
 
 
@@ -500,7 +518,7 @@ async def served(*faults: Fault, leads: int = 3, **options: Any) -> AsyncIterato
     """A sandbox with some leads, and a client of it whose delays are short."""
     async with Sandbox(faults=faults) as sandbox:
         sandbox.seed_leads(leads)
-        first, *_, last = sandbox.leads
+        first, last = (sandbox.leads[0], sandbox.leads[-1]) if leads else ({"id": None}, None)
         leavo = LeavoClient(
             sandbox.key,
             base_url=sandbox.url,
@@ -513,7 +531,7 @@ async def served(*faults: Fault, leads: int = 3, **options: Any) -> AsyncIterato
 
         async def goes_on() -> None:
             # Twice: the first one may get the connection on which the cancelled call has waited.
-            for lead in (last, last):
+            for lead in (last, last) if last else ():
                 found = await leavo.leads.get(lead["id"])
                 assert (found.id, found.name, found.phone) == (lead["id"], lead["name"], lead["phone"])
 
@@ -585,11 +603,10 @@ async def real_gate() -> AsyncIterator[Trial]:
 
 @asynccontextmanager
 async def real_import() -> AsyncIterator[Trial]:
-    async with served(Fault(status=425), Fault(status=425, skip=3)) as trial:
-        work = Import(trial.leavo)
-        trial.work, trial.is_right = work.run, work.is_right
-        yield trial
-        await readers_end()
+    async with served(Fault(status=425), Fault(reset="after", method="POST", skip=3), leads=0) as trial:
+        sandbox = trial.sandbox  # type: ignore[attr-defined]
+        async with importing(trial, lambda: sandbox.leads):
+            yield trial
 
 
 REAL: dict[str, tuple[Make, int]] = {
@@ -599,7 +616,7 @@ REAL: dict[str, tuple[Make, int]] = {
     "a create that is looked up": (real_look_up, 5),
     "a call that waits at the gate": (real_gate, 2),
     "a listing": (real_listing, 3),
-    "an import": (real_import, 2),
+    "an import": (real_import, 12),
 }
 
 

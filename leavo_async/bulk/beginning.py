@@ -19,7 +19,7 @@ from leavo_async.bulk.options import ImportOptions
 from leavo_async.bulk.places import found, journal_path, made, new_spool, remove, settle, state_dir, unfinished
 from leavo_async.bulk.sources import AsyncSource, Source
 from leavo_async.bulk.spool import Spooler
-from leavo_async.bulk.threads import in_thread
+from leavo_async.bulk.threads import in_thread, to_its_end
 from leavo_async.errors import ConfigError
 
 _ASYNC_CHUNK = 2000
@@ -56,13 +56,13 @@ class Beginning:
         if isinstance(source, AsyncSource):
             await source.read_columns()
         plan = self._mapped(source)
-        await in_thread(made, self.folder)
+        await to_its_end(in_thread(made, self.folder))
         path, digest = await in_thread(_file_of, source)
         facts = self._facts(source, plan, path, digest)
         if path is None:
             return await self._spooled(source, plan, facts)
         facts = facts._replace(import_id=self._id(facts))
-        begun = await in_thread(self._known, facts, source, plan)
+        begun = await to_its_end(in_thread(self._known, facts, source, plan), _closed)
         return begun or await self._spooled(source, plan, facts)
 
     def reopened(self, job: str) -> Begun:
@@ -174,31 +174,47 @@ class Beginning:
             journal.tell(before._replace(source_digest=facts.source_digest, empty=before.empty + spooler.empty))
 
     async def _spooled(self, source: Source | AsyncSource, plan: MappingPlan, facts: Facts) -> Begun:
-        spool = await in_thread(new_spool, self.folder)
-        lock = await in_thread(JobLock.take, spool)
+        spool = await to_its_end(in_thread(new_spool, self.folder))
+        lock = await to_its_end(in_thread(JobLock.take, spool), JobLock.release)
         try:
-            spooler = await self._filled(spool, source, plan, facts)
-            return await in_thread(self._settled, spool, spooler, facts, source, plan)
-        finally:
-            lock.release()
-            await in_thread(remove, spool)
+            filled = await self._filled(spool, source, plan, facts)
+            return await to_its_end(in_thread(self._settled, spool, lock, filled, facts, source, plan), _closed)
+        except BaseException:
+            await to_its_end(in_thread(_let_go, spool, lock))
+            raise
 
     async def _filled(
         self, spool: Path, source: Source | AsyncSource, plan: MappingPlan, facts: Facts
     ) -> tuple[Journal, Spooler]:
-        journal = await in_thread(Journal.create, spool, facts)
+        journal = await to_its_end(in_thread(Journal.create, spool, facts), Journal.close)
         try:
-            spooler = await in_thread(self._spooler, journal, plan)
+            spooler = await to_its_end(in_thread(self._spooler, journal, plan))
             if isinstance(source, AsyncSource):
                 await _taken(spooler, source)
             else:
+                # Let alone when it is cancelled, for a source may never give its next row.
                 await in_thread(spooler.take, source)
         except BaseException:
-            journal.close()
+            await to_its_end(in_thread(journal.close))
             raise
         return journal, spooler
 
     def _settled(
+        self,
+        spool: Path,
+        lock: JobLock,
+        filled: tuple[Journal, Spooler],
+        facts: Facts,
+        source: Source | AsyncSource,
+        plan: MappingPlan,
+    ) -> Begun:
+        """The journal in its place; or that of the same import, if it has come to light that it was begun before."""
+        try:
+            return self._moved(spool, filled, facts, source, plan)
+        finally:
+            _let_go(spool, lock)
+
+    def _moved(
         self,
         spool: Path,
         filled: tuple[Journal, Spooler],
@@ -206,7 +222,6 @@ class Beginning:
         source: Source | AsyncSource,
         plan: MappingPlan,
     ) -> Begun:
-        """The journal in its place; or that of the same import, if it has come to light that it was begun before."""
         journal, spooler = filled
         try:
             facts = facts._replace(source_digest=facts.source_digest or spooler.content, empty=spooler.empty)
@@ -259,6 +274,16 @@ def opened(target: Path) -> Begun:
         raise
 
 
+def _let_go(spool: Path, lock: JobLock) -> None:
+    lock.release()
+    remove(spool)
+
+
+def _closed(begun: Begun | None) -> None:
+    if begun is not None:
+        begun.close()
+
+
 def _file_of(source: Source | AsyncSource) -> tuple[Path | None, str]:
     """The file that it can be read from again, and what stands for its content."""
     if isinstance(source, AsyncSource) or source.path is None:
@@ -272,9 +297,9 @@ async def _taken(spooler: Spooler, source: AsyncSource) -> None:
     async for row in source:
         chunk.append(row)
         if len(chunk) == _ASYNC_CHUNK:
-            await in_thread(spooler.take, chunk)
+            await to_its_end(in_thread(spooler.take, chunk))
             chunk = []
-    await in_thread(spooler.take, chunk)
+    await to_its_end(in_thread(spooler.take, chunk))
 
 
 def _is_same_place(one: Facts, other: Facts) -> bool:

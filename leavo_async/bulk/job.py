@@ -18,7 +18,7 @@ from leavo_async.bulk.report import Report
 from leavo_async.bulk.reporting import report_of
 from leavo_async.bulk.run import Run
 from leavo_async.bulk.sources import AsyncSource, source_of
-from leavo_async.bulk.threads import in_thread
+from leavo_async.bulk.threads import in_thread, let_alone, to_its_end
 from leavo_async.bulk.verdicts import Stop, Why
 from leavo_async.errors import ConfigError
 from leavo_async.options import CallOptions
@@ -72,18 +72,19 @@ class BulkJob:
         the journal cannot be kept.
         """
         if self._begun is None:
-            self._begun = await self._begin()
-        return await in_thread(self._planned, self._begun)
+            await self._begin()
+        assert self._begun is not None
+        return await to_its_end(in_thread(self._planned, self._begun))
 
     async def run(self) -> Report:
         """What became of the rows, once all are settled or it was stopped: `report.stopped_by` tells.
 
         Raises ConfigError before anything is sent, JournalError if the journal cannot be written any more.
         """
-        plan = await self.prepare()
-        begun = self._begun
-        assert begun is not None
         try:
+            plan = await self.prepare()
+            begun = self._begun
+            assert begun is not None
             await self._check_key(begun.journal)
             self.stopped = await self._sent(begun) if plan.to_send else None
         finally:
@@ -106,19 +107,21 @@ class BulkJob:
         """Forget a job that was prepared and not begun; its journal is removed. One that was there before stays."""
         begun = self._begun
         if begun is not None and not begun.is_resumed:
-            await in_thread(_removed, begun)
+            await to_its_end(in_thread(_removed, begun))
         await self.aclose()
 
     async def aclose(self) -> None:
         """Let go of the journal. May be called again."""
         begun, self._begun = self._begun, None
         if begun is not None:
-            await in_thread(begun.close)
+            await to_its_end(in_thread(begun.close))
 
-    async def _begin(self) -> Begun:
+    async def _begin(self) -> None:
+        """Keeps it at once, so that it is let go of whatever comes next."""
         beginning = Beginning(self._operation, self._told(), self._options, self._wall)
         if self._reopened is not None:
-            return await in_thread(beginning.reopened, self._reopened)
+            self._begun = await to_its_end(in_thread(beginning.reopened, self._reopened), Begun.close)
+            return
         source = await in_thread(
             source_of,
             self._source,
@@ -126,10 +129,17 @@ class BulkJob:
             delimiter=self._options.get("delimiter"),
             encoding=self._options.get("encoding"),
         )
+        if isinstance(source, AsyncSource):
+            try:
+                self._begun = await beginning.begin(source)
+            finally:
+                await source.aclose()
+            return
         try:
-            return await beginning.begin(source)
+            self._begun = await beginning.begin(source)
         finally:
-            await (source.aclose() if isinstance(source, AsyncSource) else in_thread(source.close))
+            # A thread may read it still, and wait for a row that never comes.
+            let_alone(source.close)
 
     def _told(self) -> Explanation:
         """What holds for its calls."""
@@ -167,7 +177,7 @@ class BulkJob:
             )
         now = facts._replace(key_digest=digest, limit=limit, limit_per_minute=limit_per_minute)
         if now != facts:
-            await in_thread(_tell, journal, now)
+            await to_its_end(in_thread(_tell, journal, now))
 
     async def _sent(self, begun: Begun) -> Stop | None:
         run = self._run = Run(self._session, self._operation, begun.journal, self._options, self._call, self._wall)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import threading
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -108,6 +109,8 @@ class Journal:
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = path
         self._db = connection
+        # A thread that was let alone may be at it when another one closes it, and Python would crash.
+        self._busy = threading.Lock()
         self.facts = self._read_facts()
 
     @classmethod
@@ -160,13 +163,14 @@ class Journal:
 
     def close(self) -> None:
         """Close it. May be called again."""
-        self._db.close()
+        with self._busy:
+            self._db.close()
 
     @contextmanager
     def transaction(self) -> Generator[None, None, None]:
         """All of it, or nothing; JournalError if it cannot be written."""
         try:
-            with self._db:
+            with self._busy, self._db:
                 yield
             return
         except sqlite3.Error as error:

@@ -20,6 +20,7 @@ from leavo_async.bulk.pace import Pace, limited_by, workers_for
 from leavo_async.bulk.runner import Runner
 from leavo_async.bulk.sending import Sending
 from leavo_async.bulk.snapshot import Snapshot
+from leavo_async.bulk.threads import to_its_end
 from leavo_async.bulk.verdicts import Stop
 from leavo_async.bulk.writer import Writer
 from leavo_async.options import CallOptions
@@ -75,7 +76,7 @@ class Run:
             how = await self._watched(runner, writer, began)
             return runner.stopped
         finally:
-            await self._ended(writer, began, how)
+            await to_its_end(self._ended(writer, began, how))
 
     async def _begun(self, writer: Writer, began: float) -> Runner:
         """All in its place, and the rows that a killed process has left in flight known to be of unknown outcome."""
@@ -117,7 +118,7 @@ class Run:
                 stopped = await runner.run()
         finally:
             ticking.cancel()
-            await asyncio.gather(ticking, return_exceptions=True)
+            await to_its_end(asyncio.gather(ticking, return_exceptions=True))
         self._look(runner)
         return "finished" if stopped is None else stopped.because
 

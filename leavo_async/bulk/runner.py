@@ -14,6 +14,7 @@ from leavo_async.bulk.outage import Outage
 from leavo_async.bulk.sending import Sending
 from leavo_async.bulk.settling import Way, due, resends, way
 from leavo_async.bulk.states import State
+from leavo_async.bulk.threads import to_its_end
 from leavo_async.bulk.verdicts import Stop, Wait, follows, is_about_the_row, verdict_of
 from leavo_async.bulk.writer import Writer
 from leavo_async.errors import ConflictError, JournalError, LeavoError
@@ -92,7 +93,7 @@ class Runner:
         finally:
             for task in self._tasks:
                 task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await to_its_end(asyncio.gather(*self._tasks, return_exceptions=True))
         if self._failure is not None:
             raise self._failure
         return self.stopped
