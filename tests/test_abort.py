@@ -6,14 +6,17 @@ import asyncio
 import functools
 import gc
 import importlib
+import json
 import socket
 import sys
 import threading
 import time
 import weakref
+from collections import Counter
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -39,9 +42,9 @@ from leavo_async import (
 )
 from leavo_async._io.progress import Progress
 from leavo_async.apis.leavo import LEAVO
-from leavo_async.bulk.importer import Importer
-from leavo_async.bulk.results import RowResult
-from leavo_async.bulk.rows import Row
+from leavo_async.apis.leavo.imports import LEADS
+from leavo_async.bulk.job import BulkJob
+from leavo_async.bulk.report import Report
 from leavo_async.testing import FakeTransport, VirtualTimeLoop, reply, virtual_time
 
 KEY = "made-up-key-1"
@@ -1096,108 +1099,117 @@ async def test_a_deadline_that_passes_while_the_consumer_works_lets_no_more_page
 # Imports
 
 
-def rows(count: int) -> Iterator[Row]:
-    return (Row(line, {"n": str(line)}) for line in range(2, count + 2))
+def rows(count: int) -> Iterator[dict[str, str]]:
+    return ({"name": f"Ana {n}", "phone": f"+55119999{n:05}"} for n in range(count))
 
 
-@dataclass
-class Import:
-    """An import whose rows are POSTs with the same signal."""
-
-    leavo: Session
-    signal: AbortSignal
-    told: list[RowResult] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.importer = Importer(self._check, self._write, self._hear, concurrency=4, signal=self.signal)
-
-    def _check(self, row: Row) -> str:
-        return str(row.values["n"])
-
-    async def _write(self, n: str) -> object:
-        return await self.leavo.request("POST", "/rows", json={"n": n}, signal=self.signal)
-
-    async def _hear(self, result: RowResult) -> None:
-        self.told.append(result)
+def created(request: Request) -> Response:
+    return reply(201, {"id": "1", **json.loads(request.body or b"{}")})
 
 
+def job(leavo: Session, source: object, signal: AbortSignal) -> BulkJob:
+    return BulkJob(leavo, LEADS, source, signal=signal, concurrency=4, quarantine=0.0, progress=False)
+
+
+async def states(report: Report) -> Counter[str]:
+    """Of the rows, as the journal has them."""
+    return await asyncio.to_thread(lambda: Counter(row.state for row in report.rows()))
+
+
+@pytest.mark.parametrize("by", ["the loop", "a thread"])
 @on(RealLoop)
-async def test_an_abort_ends_an_import_and_its_rows_under_way() -> None:
-    """Each row that was taken up has its result: "unknown" if it was in flight, "unsent" if it waited."""
-    controller, before, peer = AbortController(), asyncio.all_tasks(), Peer(tells=reading)
+async def test_an_abort_ends_an_import_and_its_rows_under_way(by: str) -> None:
+    """Those in flight are unknown, those that waited are still to be sent; the next run settles and sends them."""
+    controller, before = AbortController(), asyncio.all_tasks()
+    peer = Peer(reply(201, {"id": "1", **next(rows(1))}), tells=reading)
     async with Session(LEAVO, KEY, transport=peer, limits=(), max_in_flight=2) as leavo:
-        work = Import(leavo, controller.signal)
-        task = asyncio.create_task(work.importer.run(rows(1000)))
+        task = asyncio.create_task(job(leavo, rows(50), controller.signal).run())
         async with asyncio.timeout(REAL_FAR):
             while len(leavo._opened().watch._guards) < 4:
                 await asyncio.sleep(0.001)
-            controller.abort(REASON)
-            tally = await task
+            if by == "a thread":
+                await asyncio.to_thread(controller.abort, REASON)
+            else:
+                controller.abort(REASON)
+            report = await task
 
-        assert dict(tally.counts) == {"unknown": 2, "unsent": 2}
-        assert {result.row.line: result.state for result in work.told} == {
-            2: "unknown",
-            3: "unknown",
-            4: "unsent",
-            5: "unsent",
-        }
-        assert (work.importer.stopped_by, len(peer.requests)) == ("aborted", 2)
+        assert await states(report) == {"done": 1, "unknown": 2, "pending": 47}
+        assert [row.row for row in await asyncio.to_thread(list, report.rows("unknown"))] == [2, 3]
+        assert (report.stopped_by, len(peer.requests)) == ("aborted", 3)
         assert is_left(leavo, controller.signal) == {}
         assert asyncio.all_tasks() == before
 
+    def answer(request: Request) -> Response:
+        return reply(200, []) if request.method == "GET" else created(request)
 
+    async with Session(LEAVO, KEY, transport=FakeTransport(answer), limits=()) as leavo:
+        report = await job(leavo, rows(50), AbortController().signal).run()
+    assert await states(report) == {"done": 50}
+
+
+@pytest.mark.parametrize("read", [0, 3])
 @pytest.mark.parametrize("kind", ["controller", "any", "timeout"])
 @on(RealLoop)
-async def test_an_import_whose_source_blocks_ends_all_the_same(kind: str) -> None:
-    """Aborted from a thread, or by the time, while it waits for a row that does not come."""
+async def test_an_import_whose_source_blocks_ends_all_the_same(kind: str, read: int, journals_of_its_own: Path) -> None:
+    """Aborted from a thread, or by the time, while it waits for a row that does not come; it leaves no journal."""
     controller, source, before = AbortController(), threading.Event(), asyncio.all_tasks()
     signal = {
         "controller": controller.signal,
         "any": AbortSignal.any([controller.signal, AbortSignal.timeout(60)]),
         "timeout": AbortSignal.timeout(0.2),
     }[kind]
+    waiting = threading.Event()
 
-    def blocking() -> Iterator[Row]:
-        yield from rows(3)
+    def blocking() -> Iterator[dict[str, str]]:
+        yield from rows(read)
+        waiting.set()
         source.wait(REAL_FAR)
-        yield from rows(1000)
+        yield from rows(5000)
 
-    async with Session(LEAVO, KEY, transport=FakeTransport(reply(201, {})), limits=()) as leavo:
-        work = Import(leavo, signal)
-        start = time.monotonic()
-        task = asyncio.create_task(work.importer.run(blocking()))
-        while len(work.told) < 3:
+    peer = FakeTransport(created)
+    async with Session(LEAVO, KEY, transport=peer, limits=()) as leavo:
+        task = asyncio.create_task(job(leavo, blocking(), signal).run())
+        while not waiting.is_set():
             await asyncio.sleep(0.001)
+        start = time.monotonic()
         thread = threading.Timer(0.05, controller.abort)  # when the loop sleeps, and has nothing else to wake it
         if kind != "timeout":
             thread.start()
         async with asyncio.timeout(REAL_FAR):
-            tally = await task
-        seconds = time.monotonic() - start
+            with pytest.raises(DeadlineError if kind == "timeout" else AbortedError):
+                await task
 
-        assert (dict(tally.counts), work.importer.stopped_by) == ({"created": 3}, "aborted")
-        assert seconds < REAL_FAR / 2
+        assert time.monotonic() - start < REAL_FAR / 2
         assert is_left(leavo, signal, *signal.sources) == {}
         assert asyncio.all_tasks() == before
     source.set()
     async with asyncio.timeout(REAL_FAR):
-        while any(thread.name == "leavo-import-reader" for thread in threading.enumerate()):
+        while any(thread.name == "leavo-files" for thread in threading.enumerate()):
             await asyncio.sleep(0.001)
-    assert len(work.told) == 3
+    assert peer.requests == []
+    assert await asyncio.to_thread(lambda: list(journals_of_its_own.glob("*"))) == []
 
 
 @on(RealLoop)
-async def test_an_import_with_a_signal_that_has_aborted_writes_nothing() -> None:
-    """And one that comes to its end listens no longer."""
-    controller, peer = AbortController(), FakeTransport(reply(201, {}))
+async def test_an_import_with_a_signal_that_has_aborted_sends_nothing(journals_of_its_own: Path) -> None:
+    """Nor does one that is aborted when it is prepared; and one that comes to its end listens no longer."""
+    controller, peer = AbortController(), FakeTransport(created)
     async with Session(LEAVO, KEY, transport=peer, limits=()) as leavo:
-        never = Import(leavo, AbortSignal.abort(REASON))
-        assert (await never.importer.run(rows(50))).rows == 0
-        assert (peer.requests, never.told, never.importer.stopped_by) == ([], [], "aborted")
+        with pytest.raises(AbortedError, match="aborted: the user has left"):
+            await job(leavo, rows(50), AbortSignal.abort("the user has left")).run()
+        assert await asyncio.to_thread(lambda: list(journals_of_its_own.glob("*"))) == []
 
-        whole = Import(leavo, controller.signal)
-        assert dict((await whole.importer.run(rows(50))).counts) == {"created": 50}
-        assert (whole.importer.stopped_by, listeners_of(controller.signal)) == (None, 0)
+        late = AbortController()
+        prepared = job(leavo, rows(50), late.signal)
+        await prepared.prepare()
+        late.abort("the user has left")
+        report = await prepared.run()
+        assert await states(report) == {"pending": 50}
+        assert (report.stopped_by, peer.requests) == ("the user has left", [])
+
+        report = await job(leavo, rows(50), controller.signal).run()
+        assert await states(report) == {"done": 50}
+        assert (report.stopped_by, listeners_of(controller.signal), listeners_of(late.signal)) == (None, 0, 0)
 
 
 # In the same turn

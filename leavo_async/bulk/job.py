@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import Self, Unpack, cast
 
+from leavo_async._io.guard import Guard, Watch
 from leavo_async._sansio.explanation import Explanation
 from leavo_async.bulk.beginning import Beginning, Begun
 from leavo_async.bulk.facts import Facts, limit_of
@@ -69,17 +71,18 @@ class BulkJob:
         """What it will do, once every row is read, checked and in the journal. No connection is opened.
 
         Raises ConfigError if the source cannot be read or mapped, has changed since the job was begun with it, or if
-        the journal cannot be kept.
+        the journal cannot be kept; AbortedError or DeadlineError if its signal has aborted by then.
         """
         if self._begun is None:
-            await self._begin()
+            await self._begin_unless_aborted()
         assert self._begun is not None
         return await to_its_end(in_thread(self._planned, self._begun))
 
     async def run(self) -> Report:
         """What became of the rows, once all are settled or it was stopped: `report.stopped_by` tells.
 
-        Raises ConfigError before anything is sent, JournalError if the journal cannot be written any more.
+        Raises ConfigError, and all that `prepare` does, before anything is sent; JournalError if the journal cannot be
+        written any more. A signal that aborts later stops it.
         """
         try:
             plan = await self.prepare()
@@ -115,6 +118,11 @@ class BulkJob:
         begun, self._begun = self._begun, None
         if begun is not None:
             await to_its_end(in_thread(begun.close))
+
+    async def _begin_unless_aborted(self) -> None:
+        with Guard(Watch(asyncio.get_running_loop()), None, self._options.get("signal")) as guard:
+            return await self._begin()
+        raise guard.ending()
 
     async def _begin(self) -> None:
         """Keeps it at once, so that it is let go of whatever comes next."""

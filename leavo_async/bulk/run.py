@@ -141,11 +141,11 @@ class Run:
             return
 
         def heard(_: AbortSignal) -> None:
-            loop.call_soon_threadsafe(self._aborted, str(signal.reason))
+            loop.call_soon_threadsafe(self._aborted, signal)
 
         signal.add_listener(heard)
         if signal.aborted:
-            self._aborted(str(signal.reason))
+            self._aborted(signal)
         try:
             yield
         finally:
@@ -157,7 +157,9 @@ class Run:
             self.abort("interrupted twice")
         self.stop(Stop("asked", "interrupted"))
 
-    def _aborted(self, because: str) -> None:
+    def _aborted(self, signal: AbortSignal) -> None:
+        # A reason that is no text is the program's own business, and not for a journal.
+        because = signal.reason if isinstance(signal.reason, str) else str(signal.error())
         self.stop(Stop("asked", because))
         self.abort(because)
 
