@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 from leavo_async._io.abort import AbortController, AbortSignal
 from leavo_async._sansio.limits import RateLimit
@@ -111,6 +112,7 @@ class Run:
 
     async def _watched(self, runner: Runner, writer: Writer, began: float) -> str:
         ticking = asyncio.create_task(self._tick(runner, writer, began))
+        ticking.add_done_callback(partial(_heed, runner))
         try:
             with self._listening(), interrupting(self._interrupted):
                 if self._stopped is not None:
@@ -222,6 +224,12 @@ class Run:
             supply=runner.supply,
             quarantined=runner.quarantined,
         )
+
+
+def _heed(runner: Runner, ticking: asyncio.Task[None]) -> None:
+    """A function for the progress that fails ends the run; else nobody would watch the clock any more."""
+    if not ticking.cancelled() and (error := ticking.exception()) is not None:
+        runner.fail(error)
 
 
 def _last_life(journal: Journal, began: float) -> float:

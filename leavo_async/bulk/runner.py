@@ -89,7 +89,7 @@ class Runner:
                 self._start(row)
             await self._drained()
         except JournalError as error:
-            self._fail(error)
+            self.fail(error)
         finally:
             for task in self._tasks:
                 task.cancel()
@@ -115,13 +115,15 @@ class Runner:
         self.in_flight -= 1
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._fail(error)
+            self.fail(error)
         self._changed.set()
 
-    def _fail(self, error: BaseException) -> None:
+    def fail(self, error: BaseException) -> None:
+        """Stop, and have `run` raise this error in the end."""
         if self._failure is None:
             self._failure = error
-        self.stop(Stop("journal", str(error)))
+        # What an error says that is not ours may be anything, and this is kept.
+        self.stop(Stop("journal", str(error) if isinstance(error, LeavoError) else type(error).__name__))
 
     async def _drained(self) -> None:
         while self.in_flight:
@@ -182,7 +184,7 @@ class Runner:
             else:
                 await self._send(row)
         except JournalError as error:
-            self._fail(error)  # nothing was sent that it does not know of
+            self.fail(error)  # nothing was sent that it does not know of
 
     async def _send(self, row: OpenRow) -> None:
         now = self._wall()
