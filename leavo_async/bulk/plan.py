@@ -34,6 +34,10 @@ class Plan(NamedTuple):
     journal: Path
     size: int
 
+    def __repr__(self) -> str:
+        # Without the first row, which is somebody's.
+        return f"<Plan of job {self.facts.job}: {self.to_send:,} of {self.rows:,} rows to send>"
+
     @property
     def total(self) -> int:
         """Rows that are to be sent, or were."""

@@ -43,3 +43,7 @@ class RowRecord(NamedTuple):
     attempts: int = 0
     first_sent: float | None = None
     values: Mapping[str, Any] = {}
+
+    def __repr__(self) -> str:
+        # Without the values, which are somebody's.
+        return f"<RowRecord {self.row}: {self.state}>"
