@@ -1,10 +1,11 @@
-"""The lock of a job: one process at a time, however often somebody asks."""
+"""One process at a time works on a job."""
 
 from __future__ import annotations
 
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,28 +13,71 @@ import pytest
 from leavo_async import ConfigError
 from leavo_async.bulk.lock import JobLock, is_locked
 
-ASK = "import sys, pathlib; from leavo_async.bulk.lock import is_locked; print(is_locked(pathlib.Path(sys.argv[1])))"
+OTHER = """
+import sys, pathlib
+from leavo_async.bulk.lock import JobLock
+lock = JobLock.take(pathlib.Path(sys.argv[1]))
+print("taken", flush=True)
+sys.stdin.readline()
+"""
 
 
-def another_process_finds_it_locked(journal: Path) -> bool:
-    asked = subprocess.run([sys.executable, "-c", ASK, str(journal)], capture_output=True, text=True, check=True)
-    return asked.stdout == "True\n"
+@pytest.fixture
+def journal(tmp_path: Path) -> Path:
+    return tmp_path / "0123abcd.db"
 
 
-def test_a_lock_is_kept_though_its_own_process_asks_for_it(tmp_path: Path) -> None:
-    """A file that is opened and closed gives back the locks of its process: two once worked on one job by that."""
-    journal = tmp_path / "a.db"
+def other_process(journal: Path) -> subprocess.Popen[str]:
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen([sys.executable, "-c", OTHER, str(journal)], text=True, **pipes)  # type: ignore[call-overload]
+
+
+@pytest.fixture
+def owner(journal: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another process that has the lock."""
+    with other_process(journal) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "taken\n"
+        yield process
+        process.kill()
+
+
+def test_a_second_process_is_refused_until_the_first_is_killed(journal: Path, owner: subprocess.Popen[str]) -> None:
+    """The system gives the lock back, however a process ends."""
+    with pytest.raises(ConfigError, match="job 0123abcd is being worked on by another process"):
+        JobLock.take(journal)
+    assert is_locked(journal)
+    owner.kill()
+    owner.wait()
+
+    JobLock.take(journal).release()
+    assert not is_locked(journal)
+
+
+def test_to_ask_for_a_lock_does_not_give_it_back(journal: Path) -> None:
+    """POSIX takes all locks on a file from a process that closes the file once, also by another handle."""
     lock = JobLock.take(journal)
     assert is_locked(journal)
-    with pytest.raises(ConfigError, match="job a is being worked on by another process"):
+    with pytest.raises(ConfigError):
         JobLock.take(journal)
-    assert another_process_finds_it_locked(journal)
+
+    with other_process(journal) as other:
+        _, problem = other.communicate("\n")
+    assert "is being worked on by another process" in problem
     lock.release()
-    assert not another_process_finds_it_locked(journal)
 
 
-def test_a_lock_is_for_nobody_else_to_read(tmp_path: Path) -> None:
-    """It has nothing in it, but its name tells of a job."""
-    lock = JobLock.take(tmp_path / "a.db")
-    assert stat.S_IMODE(lock.path.stat().st_mode) == 0o600
+def test_a_lock_may_be_released_twice_and_taken_again(journal: Path) -> None:
+    """By the same process too; nobody else may read its file."""
+    lock = JobLock.take(journal)
     lock.release()
+    lock.release()
+
+    JobLock.take(journal).release()
+    assert stat.S_IMODE(journal.with_suffix(".lock").stat().st_mode) == 0o600
+
+
+def test_a_lock_that_cannot_be_kept_is_not_called_taken(tmp_path: Path) -> None:
+    """There is no such folder: waiting for another process would not help."""
+    with pytest.raises(ConfigError, match=r"cannot lock .*: No such file or directory; nothing was sent"):
+        JobLock.take(tmp_path / "nowhere" / "job.db")
