@@ -119,8 +119,8 @@ class Journal:
         with _refusing(path):
             # Before SQLite opens it, so that nobody else may read it, nor the files beside it, which get its mode.
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-            connection = _connected(path, "PRAGMA journal_mode=OFF", "PRAGMA synchronous=OFF")
-            connection.executescript(_SCHEMA)
+            connection = sqlite3.connect(path, check_same_thread=False)
+            connection.executescript(f"PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; {_SCHEMA}")
             connection.execute(f"PRAGMA application_id={_APPLICATION}")
             connection.execute(f"PRAGMA user_version={VERSION}")
             connection.execute("INSERT INTO job VALUES (?)", (_written(facts),))
@@ -131,8 +131,9 @@ class Journal:
     def open(cls, path: Path) -> Journal:
         """To go on with it; whoever opens it has its lock."""
         with _refusing(path):
-            connection = _connected(path, "PRAGMA busy_timeout=5000", "PRAGMA secure_delete=FAST")
+            connection = sqlite3.connect(_address(path, "rw"), uri=True, check_same_thread=False, timeout=5.0)
             try:
+                connection.execute("PRAGMA secure_delete=FAST")
                 _check_version(connection, path)
                 _check_pages(connection, path)
                 # Not on a network drive, which has no shared memory: there a rollback journal is as safe, and slower.
@@ -153,7 +154,7 @@ class Journal:
         with _refusing(path):
             if not path.is_file():
                 raise ConfigError(f"there is no journal {path}")
-            connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False)
+            connection = sqlite3.connect(_address(path, "ro"), uri=True, check_same_thread=False)
             try:
                 _check_version(connection, path)
                 return cls(path, connection)
@@ -349,11 +350,9 @@ def _written(facts: Facts) -> str:
     return json.dumps(facts._asdict(), ensure_ascii=False)
 
 
-def _connected(path: Path, *pragmas: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, check_same_thread=False, timeout=5.0)
-    for pragma in pragmas:
-        connection.execute(pragma)
-    return connection
+def _address(path: Path, mode: str) -> str:
+    """With a mode under which SQLite makes no file that is not there."""
+    return f"{path.absolute().as_uri()}?mode={mode}"
 
 
 def _check_version(connection: sqlite3.Connection, path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -31,6 +32,7 @@ class Writer:
     def __init__(self, journal: Journal) -> None:
         self.journal = journal
         self.failure: JournalError | None = None
+        self._is_closed = False
         self._loop = asyncio.get_running_loop()
         self._asked: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="leavo-journal", daemon=True)
@@ -64,12 +66,15 @@ class Writer:
         """What the work gives, once all that was asked before it, and what it has changed, is on the disk."""
         if self.failure is not None:
             raise self.failure
+        if self._is_closed:
+            raise JournalError(f"the journal {self.journal.path} is closed already")
         done: asyncio.Future[T] = self._loop.create_future()
         self._asked.put((work, done))
         return await done
 
     async def aclose(self) -> None:
         """Once all that was asked is on the disk, end the thread and close the journal. Raises what has failed."""
+        self._is_closed = True
         self._asked.put(None)
         while self._thread.is_alive():  # noqa: ASYNC110  # to join it would block the loop
             await asyncio.sleep(0.002)
@@ -85,20 +90,20 @@ class Writer:
                 self.journal.close()
 
     def _gathered(self) -> list[_Item] | None:
-        """What was asked, as soon as somebody waits for it; None at the end."""
+        """What was asked: all that has gathered if somebody waits for it, else what comes soon; None at the end."""
         batch: list[_Item] = []
-        while True:
+        item, is_awaited, until = self._asked.get(), False, time.monotonic() + _LATE
+        while item is not None:
+            batch.append(item)
+            is_awaited = is_awaited or item[1] is not None
+            left = until - time.monotonic()
             try:
-                item = self._asked.get(timeout=_LATE) if batch else self._asked.get()
+                item = self._asked.get(block=not is_awaited and left > 0, timeout=max(left, 0.0))
             except queue.Empty:
                 return batch
-            if item is None:
-                if batch:
-                    self._asked.put(None)
-                return batch or None
-            batch.append(item)
-            if item[1] is not None and self._asked.empty():
-                return batch
+        if batch:
+            self._asked.put(None)
+        return batch or None
 
     def _commit(self, batch: list[_Item]) -> None:
         given: list[Any] = []

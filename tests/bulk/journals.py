@@ -1,51 +1,68 @@
-"""Journals of jobs that were never run: rows of made-up people, in the states that a test wants."""
+"""Journals for tests: with made-up rows, and without waiting for the disk."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from leavo_async.bulk.facts import Facts
-from leavo_async.bulk.journal import Journal, Spooled, Verdict, cells_of
-from leavo_async.bulk.rows import Row
+from leavo_async.bulk.journal import Journal, OpenRow, Spooled
 
-REFUSED = Verdict("failed", status=422, code="invalid", reason="phone: too short", attempts=1)
 FACTS = Facts(
-    import_id="ab12cd34" + 24 * "0",
+    import_id="0123456789abcdef0123456789abcdef",
     name="leads",
     api="leavo",
-    place="https://crm.example",
+    place="https://api.example",
     method="POST",
-    path="/backend/leads",
+    path="/leads",
     source="leads.csv",
-    source_path=None,
-    source_digest="",
-    description="CSV, comma, utf-8",
+    source_path="/home/ana/leads.csv",
+    source_digest="d1",
+    description="CSV, comma, utf-8-sig",
     columns=("name", "phone"),
     mapping={"name": "name", "phone": "phone"},
     left_out=(),
     ignored=(),
     row_key=None,
     account="",
-    limit="no limit",
-    limit_per_minute=None,
-    created=1_700_000_000.0,
+    limit="100 requests / 60 s",
+    limit_per_minute=100.0,
+    created=1000.0,
 )
 
 
-def journal_of(folder: Path, *rows: tuple[Row, Verdict], columns: Sequence[str] = ("name", "phone")) -> Path:
-    """The journal of a job with these rows, numbered from 1, and what has become of each."""
-    folder.mkdir(exist_ok=True)
-    folder.chmod(0o700)  # whatever the umask of the test
-    path = folder / "ab12cd34.db"
-    journal = Journal.create(path, FACTS._replace(columns=tuple(columns)))
+def row(n: int, **more: Any) -> Spooled:
+    """Row n, as it comes out of a source."""
+    told = Spooled(
+        n,
+        n + 1,
+        None,
+        "pending",
+        f'{{"name":"Ana {n}"}}'.encode(),
+        f'["Ana {n}","+55{n:04d}"]'.encode(),
+        f"digest {n}".encode(),
+    )
+    return told._replace(**more)
+
+
+def filled(path: Path, rows: Iterable[Spooled] | int = 3, facts: Facts = FACTS) -> Path:
+    """The file of a journal with these rows, or with so many."""
+    journal = Journal.create(path, facts)
     with journal.transaction():
-        for n, (row, verdict) in enumerate(rows, 1):
-            cells = cells_of(row.values, tuple(columns)).encode()
-            journal.spool([Spooled(n, row.line, None, "pending", b"{}", cells, None)])
-            if verdict.state != "invalid":
-                journal.intend(n, FACTS.created)
-            journal.record(n, verdict, FACTS.created)
+        journal.spool([row(n + 1) for n in range(rows)] if isinstance(rows, int) else rows)
         journal.index()
     journal.close()
     return path
+
+
+def quick(path: Path) -> Journal:
+    """A journal that was opened to be written, without waiting for the disk: power does not fail in a test."""
+    journal = Journal.open(path)
+    journal._db.execute("PRAGMA synchronous=OFF")
+    return journal
+
+
+def open_row(n: int = 1, **more: Any) -> OpenRow:
+    """Row n, as it is sent."""
+    return OpenRow(n, n + 1, None, 0, "pending", f'{{"name":"Ana {n}"}}'.encode(), None, None, 0)._replace(**more)

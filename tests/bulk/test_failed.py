@@ -21,7 +21,7 @@ from leavo_async.bulk.sources import open_source
 from leavo_async.bulk.states import STATES
 from leavo_async.errors import ConfigError
 
-from .journals import REFUSED, journal_of
+from .told_journals import REFUSED, journal_of
 
 ANA = Row(7, {"name": "Ana", "phone": "+15555550100"})
 BEA = Row(8, {"name": "Bea", "phone": "+15555550101"})

@@ -17,7 +17,7 @@ from leavo_async.bulk.verdicts import Stop, Why
 from leavo_async.cli.exit_codes import ExitCode, of_report
 from leavo_async.cli.summary import open_row_lines, report_json, summary_lines
 
-from ..bulk.journals import journal_of
+from ..bulk.told_journals import journal_of
 
 
 def report(folder: Path, **counts: int) -> Report:

@@ -14,7 +14,7 @@ from leavo_async.bulk.failed import write_failed
 from leavo_async.bulk.rows import Row
 from leavo_async.bulk.sources import open_source
 
-from ..bulk.journals import REFUSED, journal_of
+from ..bulk.told_journals import REFUSED, journal_of
 
 PERSON = {"name": "Ana", "phone": "+15555550100"}
 on_posix = pytest.mark.skipif(os.name == "nt", reason="modes and links are those of POSIX")
