@@ -69,10 +69,14 @@ def checked_import_options(options: ImportOptions) -> ImportOptions:
         raise TypeError(f"unexpected keyword argument {min(unknown)!r}; an import takes {', '.join(sorted(_NAMES))}")
     for name in ("quarantine", "patience", "max_seconds"):
         value: Any = options.get(name)
-        if value is not None and value != 0:
+        may_be_none = name == "max_seconds" or name not in options
+        if not (value == 0 or (value is None and may_be_none)):
             seconds(name, value)
+    for name in ("ignore", "same_by"):
+        if isinstance(options.get(name), str):
+            raise ConfigError(f"{name}: expected names, such as a list of them, not one text")
     concurrency: Any = options.get("concurrency")
-    if concurrency is not None and not (isinstance(concurrency, int) and 1 <= concurrency <= 32):
+    if concurrency is not None and (type(concurrency) is not int or not 1 <= concurrency <= 32):
         raise ConfigError(f"concurrency={concurrency}: expected 1 to 32, or None")
     if options.get("on_changed_source", "abort") not in ("abort", "new rows only"):
         raise ConfigError('on_changed_source: expected "abort" or "new rows only"')
