@@ -11,7 +11,6 @@ from leavo_async.errors import (
     APIError,
     BadRequestError,
     ClosedError,
-    ConfigError,
     ConflictError,
     DeadlineError,
     IdempotencyMismatchError,
@@ -31,7 +30,7 @@ somebody has asked for it; too many rows have failed; its time is over; the jour
 
 # Of one row: too large. https://www.rfc-editor.org/rfc/rfc9110#section-15.5.14
 _TOO_LARGE = 413
-_OF_THE_ROW = (BadRequestError, UnprocessableError, ConfigError, IdempotencyMismatchError, ConflictError)
+_OF_THE_ROW = (BadRequestError, UnprocessableError, IdempotencyMismatchError, ConflictError)
 
 
 class Stop(NamedTuple):
@@ -88,7 +87,10 @@ def follows(error: LeavoError) -> Stop | Wait | None:
 
 
 def is_about_the_row(error: LeavoError) -> bool:
-    """Whether the server, or our own check, has looked at this row and had something against it."""
+    """Whether the server has looked at this row and had something against it.
+
+    A ConfigError is not: rows were checked before, so it is about the session or the options, and meets every row.
+    """
     if isinstance(error, NotFoundError):
         return error.code is not None  # else there is no such place, for no row
     return isinstance(error, _OF_THE_ROW) or (isinstance(error, APIError) and error.status == _TOO_LARGE)
