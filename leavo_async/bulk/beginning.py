@@ -16,7 +16,7 @@ from leavo_async.bulk.lock import JobLock
 from leavo_async.bulk.mapping import MappingPlan, plan_mapping
 from leavo_async.bulk.operation import Operation
 from leavo_async.bulk.options import ImportOptions
-from leavo_async.bulk.places import found, journal_path, made, new_spool, remove, settle, state_dir, unfinished
+from leavo_async.bulk.places import found, journal_path, known, made, new_spool, remove, settle, state_dir
 from leavo_async.bulk.sources import AsyncSource, Source
 from leavo_async.bulk.spool import Spooler
 from leavo_async.bulk.threads import in_thread, to_its_end
@@ -79,6 +79,9 @@ class Beginning:
 
     def _mapped(self, source: Source | AsyncSource) -> MappingPlan:
         options, operation = self._options, self._operation
+        for name in self._same_by():
+            if name not in operation.fields:
+                raise ConfigError(f"same_by: there is no field {name!r} (fields: {', '.join(operation.fields)})")
         row_key = options.get("row_key")
         if row_key is not None and row_key not in source.columns:
             raise ConfigError(f"row key: there is no column {row_key!r} (columns: {', '.join(source.columns)})")
@@ -137,9 +140,10 @@ class Beginning:
             return self._gone_on(target, facts, source, plan)
         if self._salt or facts.source_path is None:
             return None
-        for other in unfinished(self.folder):
+        only_new = self._options.get("on_changed_source") == "new rows only"
+        for other in known(self.folder, finished=only_new):
             if _is_same_place(other, facts) and other.source_path == facts.source_path:
-                if self._options.get("on_changed_source") == "new rows only":
+                if only_new:
                     return self._gone_on(journal_path(self.folder, other.import_id), facts, source, plan)
                 raise _changed(other)
         return None
@@ -171,7 +175,7 @@ class Beginning:
         spooler.take(source)
         with journal.transaction():
             journal.skip_repeated() if self._is_deduped() else None
-            journal.tell(before._replace(source_digest=facts.source_digest, empty=before.empty + spooler.empty))
+            journal.tell(before._replace(source_digest=facts.source_digest, empty=spooler.empty))
 
     async def _spooled(self, source: Source | AsyncSource, plan: MappingPlan, facts: Facts) -> Begun:
         spool = await to_its_end(in_thread(new_spool, self.folder))
@@ -240,11 +244,14 @@ class Beginning:
             lock.release()
             return self._gone_on(target, facts, None, plan)
         try:
-            settle(spool, target)
-            return Begun(lock, Journal.open(target), is_resumed=False)
+            if not target.exists():  # asked under the lock: another process may have begun the same import just now
+                settle(spool, target)
+                return Begun(lock, Journal.open(target), is_resumed=False)
         except BaseException:
             lock.release()
             raise
+        lock.release()
+        return self._gone_on(target, facts, None, plan)
 
     def _spooler(self, journal: Journal, plan: MappingPlan, *, only_new: bool = False) -> Spooler:
         return Spooler(

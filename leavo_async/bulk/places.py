@@ -59,13 +59,13 @@ def found(folder: Path, job: str) -> Path:
     raise ConfigError(f"{what} in {folder}; `leavo jobs list` shows them")
 
 
-def unfinished(folder: Path) -> Iterator[Facts]:
-    """The facts of each job that has rows left."""
+def known(folder: Path, *, finished: bool) -> Iterator[Facts]:
+    """The facts of each job, the latest first. finished: of those too that have no rows left."""
     for path in journals(folder):
         with suppress(ConfigError):
             journal = Journal.view(path)
             try:
-                if journal.is_open():
+                if finished or journal.is_open():
                     yield journal.facts
             finally:
                 journal.close()

@@ -69,7 +69,7 @@ class Spooler:
             body, row_id, digest = self._checked(row)
             found = Spooled(n, row.line, row_id, "pending", body, cells, digest)
         except InvalidRowError as problem:
-            digest = content_digest(cells)
+            digest = content_digest(b"invalid", cells)
             found = Spooled(n, row.line, None, "invalid", None, cells, digest, "invalid", str(problem))
         if self._only_new and self._journal.has_digest(digest):
             return None
