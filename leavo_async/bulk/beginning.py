@@ -244,14 +244,11 @@ class Beginning:
             lock.release()
             return self._gone_on(target, facts, None, plan)
         try:
-            if not target.exists():  # asked under the lock: another process may have begun the same import just now
-                settle(spool, target)
-                return Begun(lock, Journal.open(target), is_resumed=False)
+            settle(spool, target)
+            return Begun(lock, Journal.open(target), is_resumed=False)
         except BaseException:
             lock.release()
             raise
-        lock.release()
-        return self._gone_on(target, facts, None, plan)
 
     def _spooler(self, journal: Journal, plan: MappingPlan, *, only_new: bool = False) -> Spooler:
         return Spooler(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from functools import partial
 
 from leavo_async._io.abort import AbortController, AbortSignal
 from leavo_async._sansio.limits import RateLimit
@@ -112,7 +111,7 @@ class Run:
 
     async def _watched(self, runner: Runner, writer: Writer, began: float) -> str:
         ticking = asyncio.create_task(self._tick(runner, writer, began))
-        ticking.add_done_callback(partial(_heed, runner))
+        ticking.add_done_callback(runner.watched)
         try:
             with self._listening(), interrupting(self._interrupted):
                 if self._stopped is not None:
@@ -130,9 +129,11 @@ class Run:
         if self._runner is not None:
             for part in self._meter.slices(now):
                 writer.keep(part)
-        if writer.failure is None:
-            await writer.do(lambda journal: journal.beat(began, now, how))
-        await writer.aclose()
+        try:
+            if writer.failure is None:
+                await writer.do(lambda journal: journal.beat(began, now, how))
+        finally:
+            await writer.aclose()
 
     @contextmanager
     def _listening(self) -> Generator[None, None, None]:
@@ -226,20 +227,12 @@ class Run:
         )
 
 
-def _heed(runner: Runner, ticking: asyncio.Task[None]) -> None:
-    """A function for the progress that fails ends the run; else nobody would watch the clock any more."""
-    if not ticking.cancelled() and (error := ticking.exception()) is not None:
-        runner.fail(error)
-
-
 def _last_life(journal: Journal, began: float) -> float:
     """When the last run has shown its last sign of life, or 0.0; from now on this one is the one that works."""
     runs = journal.runs()
     journal.adopt()
     journal.begin_run(began)
-    if not runs:
-        return 0.0
-    return runs[-1].ended + (_BEAT if runs[-1].how == "running" else 0.0)
+    return max((run.ended + (_BEAT if run.how == "running" else 0.0) for run in runs), default=0.0)
 
 
 def _per_minute(status: Status, rates: Sequence[RateLimit]) -> float | None:

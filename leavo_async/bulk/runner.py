@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import Callable
 
@@ -61,8 +60,10 @@ class Runner:
         self._last = 0
         self._has_more = True
         self._ready: deque[OpenRow] = deque()
+        # The loop's clock and not the wall's, which may be set: a quarantine that is cut short makes things twice.
+        self._clock = asyncio.get_running_loop().time
         now = wall()
-        self._unknown = deque((now + due(row, quarantine, alive_at, now), row) for row in unknown)
+        self._unknown = deque((self._clock() + due(row, quarantine, alive_at, now), row) for row in unknown)
         self._changed = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._failure: BaseException | None = None
@@ -80,7 +81,7 @@ class Runner:
     @property
     def held(self) -> float:
         """Seconds for which nothing more is to be sent."""
-        return max(self._held_until - self._wall(), 0.0)
+        return max(self._held_until - self._clock(), 0.0)
 
     async def run(self) -> Stop | None:
         """Why it has stopped; None if every row is settled. Raises what is no error of a row."""
@@ -105,6 +106,11 @@ class Runner:
             self._writer.note(Event(self._wall(), "stopped", stop.because))
         self._changed.set()
 
+    def watched(self, watcher: asyncio.Task[None]) -> None:
+        """A task that accompanies the run has ended: what it has failed with ends the run, and comes out of it."""
+        if not watcher.cancelled() and (error := watcher.exception()) is not None:
+            self.fail(error)
+
     def _start(self, row: OpenRow) -> None:
         self.in_flight += 1
         task = asyncio.create_task(self._one(row))
@@ -114,8 +120,7 @@ class Runner:
     def _ended(self, task: asyncio.Task[None]) -> None:
         self.in_flight -= 1
         self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self.fail(error)
+        self.watched(task)
         self._changed.set()
 
     def fail(self, error: BaseException) -> None:
@@ -150,12 +155,12 @@ class Runner:
         if self._ready or self._has_more:
             return 0.0
         if self._unknown:
-            return max(self._unknown[0][0] - self._wall(), 0.0)
+            return max(self._unknown[0][0] - self._clock(), 0.0)
         return float("inf") if self.in_flight else None
 
     async def _taken(self) -> OpenRow | None:
         """A row of unknown outcome that is due, or the next one in the order of the source."""
-        if self._unknown and self._unknown[0][0] <= self._wall():
+        if self._unknown and self._unknown[0][0] <= self._clock():
             return self._unknown.popleft()[1]
         if not self._ready and self._has_more:
             rows = await self._writer.pending(self._last, _AHEAD)
@@ -219,16 +224,17 @@ class Runner:
             if is_about_the_row(error):
                 self._record(row, "unknown", Verdict("unknown", reason=f"the look-up failed: {error}"))
             else:  # the server is not well, which says nothing about the row: no try of it is used up
-                self._unknown.append((self._wall() + self._quarantine, row))
+                self._let_alone(row)
             return
         if not self._sending.means_for(row).can_look_up:  # meanwhile another row was sent that may have made it
             self._record(row, "unknown", _UNTOLD)
-        elif len(found) == 1:
-            self._record(row, "unknown", self._sending.found(found[0]))
+        elif len(found.things) == 1:
+            self._record(row, "unknown", self._sending.found(found.things[0]))
         elif resends(found, self._sending.means):
             await self._send(row)
         else:
-            what = f"{len(found)} found that may be it" if found else "none found, and the listing does not show all"
+            count = len(found.things)
+            what = f"{count} found that may be it" if count else "none found, and the listing does not show all"
             self._record(row, "unknown", row_held(f"its outcome is unknown: {what}"))
 
     def _record(self, row: OpenRow, before: State, verdict: Verdict) -> None:
@@ -236,12 +242,14 @@ class Runner:
         self._writer.record(row.n, verdict, now)
         self._meter.moved(before, verdict.state, verdict.outcome)
         if verdict.state == "unknown":
-            again = row._replace(state="unknown", last_sent=now, tries=row.tries + 1)
-            self._unknown.append((now + self._quarantine, again))
+            self._let_alone(row._replace(state="unknown", last_sent=now, tries=row.tries + 1))
         elif verdict.state == "pending":
             self._ready.appendleft(row._replace(state="pending"))
         if self._max_failed is not None and self._meter.failed > self._max_failed:
             self.stop(Stop("errors", f"more than {self._max_failed:,} rows have failed"))
+
+    def _let_alone(self, row: OpenRow) -> None:
+        self._unknown.append((self._clock() + self._quarantine, row))
 
     def _heed(self, error: LeavoError, *, is_unknown: bool) -> None:
         """Let the rows that follow know."""
@@ -262,15 +270,19 @@ class Runner:
         if until - self._wall() > _LONGEST_PAUSE:
             self.stop(Stop("quota", wait.because))
         else:
-            self._held_until = until
+            self._hold(until - self._wall())
             self._writer.note(Event(self._wall(), "pause", wait.because))
 
     def _suffer(self, wait: Wait, *, is_unknown: bool) -> None:
-        delay = self._outage.failed(time.monotonic(), is_unknown=is_unknown)
+        delay = self._outage.failed(self._clock(), is_unknown=is_unknown)
         if delay is None:
             self.stop(Stop("unreachable", wait.because))
         else:
-            self._held_until = self._wall() + delay
+            self._hold(delay)
+
+    def _hold(self, seconds: float) -> None:
+        """Send nothing for so long; a longer pause that was asked for stays."""
+        self._held_until = max(self._held_until, self._clock() + seconds)
 
 
 def row_held(reason: str) -> Verdict:

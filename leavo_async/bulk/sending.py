@@ -15,7 +15,7 @@ from leavo_async.bulk.journal import OpenRow, Verdict
 from leavo_async.bulk.keys import row_key
 from leavo_async.bulk.operation import Operation
 from leavo_async.bulk.proof import Proof, listing_of
-from leavo_async.bulk.settling import Means
+from leavo_async.bulk.settling import Found, Means
 from leavo_async.errors import LeavoError
 from leavo_async.options import CallOptions
 from leavo_async.session import Session
@@ -84,20 +84,23 @@ class Sending:
             attempts=len(records),
         )
 
-    async def find(self, row: OpenRow) -> list[Any]:
+    async def find(self, row: OpenRow) -> Found:
         """What is at the server that this row would have made. Raises the call's error."""
         options: CallOptions = {**self._options, "observers": [self._observe]}
         body = from_json(row.body)
         if self._operation.lookup is None:
-            return await self._session.look_up(
-                self._operation.method, self._operation.path, json=JsonText(row.body), **options
+            return Found(
+                await self._session.look_up(
+                    self._operation.method, self._operation.path, json=JsonText(row.body), **options
+                )
             )
         path, filters = self._operation.lookup(body)
-        found = [item for item in await self._listed(path, filters) if self._operation.same(body, item)]
-        if self._proof is None:
-            return found
-        listing, id_of = listing_of(path, filters), self._operation.id_of
-        return [item for item in found if self._proof.is_new(listing, id_of(item))]
+        listed = await self._listed(path, filters)
+        things = [item for item in listed if self._operation.same(body, item)]
+        if self._proof is not None:
+            listing, id_of = listing_of(path, filters), self._operation.id_of
+            things = [item for item in things if self._proof.is_new(listing, id_of(item))]
+        return Found(things, is_all=len(listed) < _LOOKED_AT)
 
     async def _look_before(self, proof: Proof, row: OpenRow) -> None:
         """Read, before the first row is sent, the listing in which what it makes would stand."""

@@ -39,6 +39,13 @@ class Means(NamedTuple):
     sees_all: bool
 
 
+class Found(NamedTuple):
+    """What a look-up has found. is_all: whether it came to the end of the listing."""
+
+    things: Sequence[Any]
+    is_all: bool = True
+
+
 def way(row: OpenRow, means: Means, now: float) -> Way:
     """How this row is settled. now: in seconds since the Unix epoch."""
     if row.tries > MAX_TRIES:
@@ -52,9 +59,9 @@ def way(row: OpenRow, means: Means, now: float) -> Way:
     return Way.LOOK_UP if means.can_look_up else Way.HOLD
 
 
-def resends(found: Sequence[Any], means: Means) -> bool:
+def resends(found: Found, means: Means) -> bool:
     """Whether a look-up has shown that it was not done."""
-    return not found and means.sees_all
+    return not found.things and found.is_all and means.sees_all
 
 
 def due(row: OpenRow, quarantine: float, alive_at: float, now: float) -> float:

@@ -1,18 +1,59 @@
-"""How a row of unknown outcome is settled, by what there is to settle it with."""
+"""How a row of unknown outcome is settled."""
 
 from __future__ import annotations
 
+import math
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from leavo_async._sansio.idempotency import Repeat
-from leavo_async.bulk.journal import OpenRow
-from leavo_async.bulk.settling import MAX_TRIES, Means, Way, way
+from leavo_async.bulk.settling import MAX_TRIES, Found, Means, Way, due, resends, way
 
-KEYED = Means(Repeat.KEYED, key_lasts=86_400.0, can_look_up=True, sees_all=True)
+from .journals import open_row
+
+DAY = 86_400.0
 
 
-def row(tries: int) -> OpenRow:
-    return OpenRow(1, 2, None, 0, "unknown", b"{}", first_sent=1000.0, last_sent=1000.0, tries=tries)
+@pytest.mark.parametrize(
+    ("repeat", "can_look_up", "age", "expected"),
+    [
+        (Repeat.PURE, False, 0.0, Way.RESEND),
+        (Repeat.PURE, True, 10 * DAY, Way.RESEND),
+        (Repeat.KEYED, True, 0.0, Way.RESEND),
+        (Repeat.KEYED, True, 0.79 * DAY, Way.RESEND),
+        (Repeat.KEYED, True, 0.8 * DAY, Way.LOOK_UP),
+        (Repeat.KEYED, False, 0.79 * DAY, Way.RESEND),
+        (Repeat.KEYED, False, 0.8 * DAY, Way.HOLD),
+        (Repeat.KEYED, True, -1.0, Way.LOOK_UP),
+        (Repeat.KEYED, False, -1.0, Way.HOLD),
+        (Repeat.NATURAL, True, 0.0, Way.LOOK_UP),
+        (Repeat.NATURAL, False, 0.0, Way.HOLD),
+        (Repeat.UNSAFE, True, 0.0, Way.LOOK_UP),
+        (Repeat.UNSAFE, False, 0.0, Way.HOLD),
+    ],
+)
+def test_the_way_to_settle_a_row(repeat: Repeat, can_look_up: bool, age: float, expected: Way) -> None:
+    """By its key while the server knows it, else by a look-up, else by you; a clock that went back is not believed."""
+    row = open_row(state="unknown", first_sent=1e9, tries=1)
+
+    assert expected is way(row, Means(repeat, DAY, can_look_up, sees_all=True), 1e9 + age)
+
+
+def test_a_key_that_is_known_for_ever() -> None:
+    """Some servers say so."""
+    means = Means(Repeat.KEYED, math.inf, can_look_up=False, sees_all=False)
+
+    assert way(open_row(first_sent=0.0), means, 1e12) is Way.RESEND
+
+
+@pytest.mark.parametrize("repeat", Repeat)
+def test_after_so_many_tries_it_is_somebody_elses_turn(repeat: Repeat) -> None:
+    """A row that never gets an answer must not be sent for ever."""
+    row = open_row(first_sent=0.0, tries=MAX_TRIES + 1)
+
+    assert way(row, Means(repeat, DAY, can_look_up=True, sees_all=True), 0.0) is Way.HOLD
 
 
 @pytest.mark.parametrize(
@@ -29,4 +70,51 @@ def row(tries: int) -> OpenRow:
 )
 def test_a_row_whose_key_brings_no_answer_is_looked_up(tries: int, can_look_up: bool, expected: Way) -> None:
     """A server that has stored a 500 for the key would answer it for ever, though the row is there."""
-    assert way(row(tries), KEYED._replace(can_look_up=can_look_up), now=1001.0) is expected
+    assert (
+        way(open_row(first_sent=1000.0, tries=tries), Means(Repeat.KEYED, DAY, can_look_up, sees_all=True), 1001.0)
+        is expected
+    )
+
+
+@pytest.mark.parametrize(
+    ("found", "sees_all", "expected"),
+    [
+        (Found([]), True, True),
+        (Found([]), False, False),
+        (Found([], is_all=False), True, False),
+        (Found(["it"]), True, False),
+    ],
+)
+def test_what_shows_that_a_row_was_not_done(found: Found, sees_all: bool, expected: bool) -> None:
+    """Nothing found, to the end of a listing that shows everything."""
+    assert expected is resends(found, Means(Repeat.NATURAL, DAY, can_look_up=True, sees_all=sees_all))
+
+
+@pytest.mark.parametrize(
+    ("last_sent", "alive_at", "now", "expected"),
+    [
+        (1000.0, 0.0, 1000.0, 60.0),
+        (1000.0, 0.0, 1059.5, 0.5),
+        (1000.0, 0.0, 1060.0, 0.0),
+        (1000.0, 0.0, 9000.0, 0.0),
+        (1000.0, 1030.0, 1060.0, 30.0),
+        (1000.0, 1030.0, 1090.0, 0.0),
+        (None, 0.0, 1000.0, 0.0),
+        (None, 1000.0, 1000.0, 60.0),
+        (9000.0, 0.0, 1000.0, 60.0),
+        (1000.0, 9000.0, 1000.0, 60.0),
+    ],
+)
+def test_a_row_is_let_alone_for_the_quarantine(
+    last_sent: float | None, alive_at: float, now: float, expected: float
+) -> None:
+    """From when it may last have been sent; all of it, not more, where the clock has gone back since."""
+    assert expected == due(open_row(last_sent=last_sent), 60.0, alive_at, now)
+
+
+@given(st.floats(0, 1e10), st.floats(0, 1e10), st.floats(0, 1e10), st.floats(0, 1e4))
+def test_a_quarantine_is_never_longer_than_itself(
+    last_sent: float, alive_at: float, now: float, quarantine: float
+) -> None:
+    """However the clocks stand."""
+    assert 0 <= due(open_row(last_sent=last_sent), quarantine, alive_at, now) <= quarantine
