@@ -1,349 +1,432 @@
-"""What a job does with its rows, and with a server that does not do as it should."""
+"""One run of a job, moment by moment: what is sent when, and why it stops."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from blockbuster import BlockBuster
 
-from leavo_async import (
-    AuthenticationError,
-    BadRequestError,
-    ConfigError,
-    ConflictError,
-    ConnectError,
-    JournalError,
-    LeavoError,
-    NotFoundError,
-    OutcomeUnknownError,
-    ReadError,
-    Request,
-    Response,
-    ResponseValidationError,
-    RetryPolicy,
-    Session,
-)
-from leavo_async.apis.leavo import LEAVO
-from leavo_async.apis.leavo.imports import LEADS
-from leavo_async.bulk.job import BulkJob
-from leavo_async.bulk.journal import Journal
-from leavo_async.bulk.report import Report
-from leavo_async.bulk.reporting import report_of
-from leavo_async.bulk.snapshot import Snapshot
-from leavo_async.bulk.verdicts import verdict_of
-from leavo_async.testing import FakeTransport, reply
+from leavo_async import ConfigError, ConnectError, JournalError, RateLimitError, ReadError, UnprocessableError
+from leavo_async._sansio.idempotency import Repeat
+from leavo_async.bulk.journal import OpenRow, Spooled, Verdict
+from leavo_async.bulk.meter import Meter
+from leavo_async.bulk.runner import Runner
+from leavo_async.bulk.settling import MAX_TRIES, Found, Means
+from leavo_async.bulk.verdicts import Stop
+from leavo_async.errors import AuthenticationError, ClosedError
+from leavo_async.testing import virtual_time
 
-KEY = "made-up-key-1"
-AT_ONCE = RetryPolicy(first_delay=0, max_delay=0)
-Answer = Response | Exception
+from .journals import filled, quick, row
+from .world import InlineWriter
+
+NATURAL = Means(Repeat.NATURAL, 86_400.0, can_look_up=True, sees_all=True)
+DONE = Verdict("done", "created", attempts=1)
+REFUSED = UnprocessableError("not so", status=422)
+LOST = ReadError("the connection broke")
+DOWN = ConnectError("refused")
 
 
-def rows(count: int) -> list[dict[str, Any]]:
-    return [{"name": str(n), "phone": f"+55119{n:08d}"} for n in range(1, count + 1)]
+@pytest.fixture(autouse=True)
+def journal_on_the_loop(no_blocking_call_on_the_loop: BlockBuster) -> None:
+    """A thread would need real time."""
+    no_blocking_call_on_the_loop.deactivate()
 
 
-class Server(FakeTransport):
-    """Makes leads; `answers` says for which of them something goes wrong. It waits while `gate` is closed."""
-
-    def __init__(self, answers: dict[int, Answer] | None = None, *, always: Answer | None = None) -> None:
-        super().__init__()
-        self.answers = answers or {}
-        self.always = always
-        self.written: list[int] = []
-        self.inside = self.most = 0
-        self.gate = asyncio.Event()
-        self.gate.set()
-
-    async def send(self, request: Request, progress: Any) -> Response:
-        self.requests.append(request)
-        if request.method == "GET":
-            return reply(200, [])
-        lead = json.loads(request.body or b"")
-        number = int(lead["name"])
-        self.written.append(number)
-        self.inside += 1
-        self.most = max(self.most, self.inside)
-        try:
-            await self.gate.wait()
-            await asyncio.sleep(0.001)
-        finally:
-            self.inside -= 1
-        answer = self.always or self.answers.get(number, reply(201, {"id": str(number), **lead}))
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-
-def job(server: Server, source: object, **options: Any) -> BulkJob:
-    session = Session(LEAVO, KEY, transport=server, limits=())
-    return BulkJob(session, LEADS, source, **{"progress": False, "retry": AT_ONCE, **options})
-
-
-async def states(report: Report) -> dict[int, str]:
-    """Row -> state."""
-    return await asyncio.to_thread(lambda: {row.row: row.state for row in report.rows()})
-
-
-@pytest.mark.asyncio
-async def test_each_row_is_sent_once_and_has_its_result() -> None:
-    """A few at a time, never more than asked for."""
-    server = Server()
-    report = await job(server, [*rows(100), {"name": "bad", "phone": "12"}], concurrency=4).run()
-
-    assert Counter(server.written) == Counter(range(1, 101))
-    assert await states(report) == {**dict.fromkeys(range(1, 101), "done"), 101: "invalid"}
-    assert server.most == 4
-
-
-@pytest.mark.asyncio
-@pytest.mark.parametrize(
-    ("answer", "state", "outcome"),
-    [
-        (reply(409, {"error": "there is one", "code": "CONFLICT"}), "done", "existing"),
-        (reply(400, {"error": "no", "code": "BAD_REQUEST"}), "failed", None),
-        (reply(422, {"error": "no", "code": "INVALID"}), "failed", None),
-        (reply(413), "failed", None),
-        (reply(404, {"error": "no such status", "code": "NOT_FOUND"}), "failed", None),
-        (reply(200, ["no lead"]), "unknown", None),
-    ],
-    ids=["409", "400", "422", "413", "404 with a code", "no lead"],
-)
-async def test_an_error_about_a_row_concerns_that_row_alone(answer: Response, state: str, outcome: str | None) -> None:
-    """The others go on; a row that may be there is looked up."""
-    stop_at: dict[str, Any] = {"max_seconds": 0.6} if state == "unknown" else {}
-    report = await job(Server({5: answer}), rows(20), quarantine=60.0, **stop_at).run()
-
-    found = await asyncio.to_thread(lambda: {row.row: row for row in report.rows()})
-    assert (found[5].state, found[5].outcome) == (state, outcome)
-    assert {row.state for n, row in found.items() if n != 5} == {"done"}
-    assert len(found) == 20
-
-
-@pytest.mark.asyncio
-@pytest.mark.parametrize(
-    ("answer", "why"),
-    [
-        (reply(401), "refused"),
-        (reply(403), "refused"),
-        (reply(404), "refused"),
-        (reply(402), "quota"),
-        (reply(429, None, {"Retry-After": "7200"}), "quota"),
-        (ConnectError("no net"), "unreachable"),
-    ],
-    ids=["401", "403", "404 of the place", "402", "429 for two hours", "no net"],
-)
-async def test_an_error_that_every_row_would_meet_stops_the_job(answer: Answer, why: str) -> None:
-    """A revoked key must not burn a file of a million rows: all of them are still to be sent, and it asks only once."""
-    server = Server(always=answer)
-    work = job(server, rows(1000), concurrency=4)
-    report = await work.run()
-
-    assert work.stopped is not None
-    assert (work.stopped.why, work.stopped.because) == (why, report.stopped_by)
-    assert set((await states(report)).values()) == {"pending"}
-    assert set(server.written) == {1}
-
-
-@pytest.mark.asyncio
-@pytest.mark.parametrize("answer", [reply(401), reply(402)], ids=["401", "402"])
-async def test_what_stops_it_later_burns_no_row_either(answer: Response) -> None:
-    """The rows under way end; the others are left."""
-    server = Server({5: answer})
-    report = await job(server, rows(1000), concurrency=2).run()
-
-    found = await states(report)
-    assert found[5] == "pending"
-    assert set(found.values()) == {"done", "pending"}
-    assert len(server.written) < 20
-
-
-@pytest.mark.asyncio
-async def test_a_server_that_fails_every_write_is_not_asked_for_ever() -> None:
-    """Ten rows of unknown outcome one after the other, and not one that was made, are enough."""
-    report = await job(Server(always=reply(500)), rows(1000), retry=RetryPolicy(1, 0, 0)).run()
-
-    assert Counter((await states(report)).values()) == {"unknown": 10, "pending": 990}
-    assert report.stopped_by is not None
-    assert "500" in report.stopped_by
-
-
-@pytest.mark.asyncio
-async def test_stopping_lets_rows_under_way_finish() -> None:
-    """Every row that was taken up has its result; no other was touched."""
-    server = Server()
-    work = job(server, rows(1000), concurrency=4)
-    running = asyncio.create_task(work.run())
-    while len(server.written) < 1:
-        await asyncio.sleep(0.001)
-    server.gate.clear()
-    while server.inside < 4:
-        await asyncio.sleep(0.001)
-    work.stop("enough")
-    server.gate.set()
-    report = await running
-
-    assert (report.counts["done"], report.stopped_by) == (len(server.written), "enough")
-    assert report.counts["in_flight"] == report.counts["unknown"] == 0
-
-
-@pytest.mark.asyncio
-async def test_stopped_before_it_began_it_sends_nothing() -> None:
-    """Ctrl-C while the source was being read."""
-    server = Server()
-    work = job(server, rows(10))
-    work.stop("early")
-    report = await work.run()
-
-    assert (server.requests, report.stopped_by, report.counts["pending"]) == ([], "early", 10)
-
-
-@pytest.mark.asyncio
-async def test_a_closed_session_tells_which_rows_were_under_way() -> None:
-    """What may have been done is unknown, what was waiting is still to be sent."""
-    server = Server()
-    session = Session(LEAVO, KEY, transport=server, limits=(), max_in_flight=2)
-    running = asyncio.create_task(BulkJob(session, LEADS, rows(50), concurrency=4, progress=False).run())
-    while len(server.written) < 10:
-        await asyncio.sleep(0.001)
-    server.gate.clear()
-    while server.inside < 2 or session.status().in_flight + sum(session.status().waiting.values()) < 4:
-        await asyncio.sleep(0.001)
-    await session.aclose()
-    report = await running
-
-    assert (report.counts["unknown"], report.counts["in_flight"]) == (2, 0)
-    assert report.counts["done"] + report.counts["pending"] == 48
-    assert report.stopped_by is not None
-    assert "closed" in report.stopped_by
-
-
-@pytest.mark.asyncio
-async def test_a_source_that_breaks_ends_the_job_with_its_error(journals_of_its_own: Path) -> None:
-    """Before anything is sent, and nothing of it is left."""
-
-    def broken() -> Iterator[dict[str, Any]]:
-        yield from rows(3)
-        raise OSError("disk")
-
-    server = Server()
-    with pytest.raises(OSError, match="disk"):
-        await job(server, broken()).run()
-
-    assert server.requests == []
-    assert await asyncio.to_thread(lambda: list(journals_of_its_own.glob("*"))) == []
-
-
-@pytest.mark.asyncio
-async def test_a_progress_function_that_fails_ends_the_job_with_its_error() -> None:
-    """At once: what is under way is finished, and nothing more is sent. What the error says is kept nowhere."""
-    server = Server()
-
-    def show(now: Snapshot) -> None:
-        if now.sent >= 5:
-            raise OSError("a full disk at Ana's")
-
-    work = job(server, rows(1000), concurrency=2, progress=show)
-    plan = await work.prepare()
-    with pytest.raises(OSError, match="a full disk"):
-        await work.run()
-
-    assert len(server.written) < 1000
-    report = await asyncio.to_thread(report_of, plan.journal)
-    assert (report.counts["done"], report.counts["in_flight"]) == (len(server.written), 0)
-    assert "Ana" not in repr((report.stopped_by, report.events, report.runs))
-
-
-@pytest.mark.asyncio
-@pytest.mark.parametrize("what", ["intend", "record"])
-async def test_a_journal_that_cannot_be_written_ends_the_job(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A full disk: nothing is sent that it does not know of, and the next run settles what it has not heard of."""
-    server, calls, write = Server(), 0, getattr(Journal, what)
-
-    def full(self: Journal, *args: Any) -> None:
-        nonlocal calls
-        calls += 1
-        if calls > 5:
-            raise sqlite3.OperationalError("database or disk is full")
-        write(self, *args)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Journal, what, full)
-        with pytest.raises(
-            JournalError, match=r"cannot write the journal .*: database or disk is full; free some space"
-        ):
-            await job(server, rows(1000), concurrency=2).run()
-    assert len(server.written) <= 5 + 2 * 2
-    assert server.inside == 0
-
-    report = await job(server, rows(1000), quarantine=0.0, concurrency=8).run()
-    assert report.counts["done"] == 1000
-    assert max(Counter(server.written).values()) <= 2
-
-
-@pytest.mark.asyncio
-async def test_a_job_that_is_prepared_has_sent_nothing(journals_of_its_own: Path) -> None:
-    """It tells what it would do, with the checks of the real thing; and can be forgotten."""
-    server = Server()
-    mixed = [*rows(20), {"name": " ", "phone": ""}, {"name": "Nobody", "phone": "12"}, {"name": "9", "phone": 9}]
-    work = job(server, [*mixed, rows(1)[0]])
-    plan = await work.prepare()
-
-    assert (plan.to_send, plan.rows, plan.facts.empty) == (20, 23, 1)
-    assert plan.counts == {"pending": 20, "invalid": 2, "skipped": 1}
-    assert json.loads(plan.first) == rows(1)[0]
-    await work.discard()
-    assert server.requests == []
-    assert await asyncio.to_thread(lambda: list(journals_of_its_own.glob("*.db"))) == []
-
-
-@pytest.mark.asyncio
-async def test_options_that_cannot_work_are_refused_at_once() -> None:
-    """Before the source is read."""
-    with pytest.raises(ConfigError, match="concurrency=0: expected 1 to 32"):
-        job(Server(), rows(1), concurrency=0)
-    with pytest.raises(TypeError, match="unexpected keyword argument 'workers'"):
-        job(Server(), rows(1), workers=3)
-
-
-def told(error: LeavoError, outcome: Any) -> LeavoError:
-    error.outcome = outcome
+def busy(seconds: float) -> RateLimitError:
+    """A 429 that asks for so many seconds, counted from when it comes."""
+    error = RateLimitError("too many", status=429)
+    error.retry_after = seconds
     return error
 
 
-VERDICTS: dict[str, tuple[Callable[[], LeavoError], str, str, str]] = {
-    # the error; the state of a new row, of one that was unknown, and of one whose conflict proves nothing
-    "conflict": (lambda: ConflictError("x", status=409), "done", "done", "failed"),
-    "bad request": (lambda: BadRequestError("x", status=400), "failed", "failed", "failed"),
-    "no such thing": (lambda: NotFoundError("x", status=404, code="N"), "failed", "failed", "failed"),
-    "no such place": (lambda: NotFoundError("x", status=404), "pending", "unknown", "pending"),
-    "no key": (lambda: AuthenticationError("x"), "pending", "unknown", "pending"),
-    "not connected": (lambda: told(ConnectError("x"), "not sent"), "pending", "unknown", "pending"),
-    "reset": (lambda: told(ReadError("x"), "unknown"), "unknown", "unknown", "unknown"),
-    "unknown": (lambda: OutcomeUnknownError("x"), "unknown", "unknown", "unknown"),
-    "unreadable": (lambda: ResponseValidationError("x"), "unknown", "unknown", "unknown"),
-}
+class Script:
+    """Gives for each send, or look-up, what is next, a second later; at the end that it is done, or not there."""
+
+    has_natural_key = False
+
+    def __init__(self, sends: dict[int, list[Any]], finds: list[Any], means: Means) -> None:
+        self.means = means
+        self.sent: list[tuple[int, float]] = []
+        self.found_at: list[float] = []
+        self.under_way = self.most = 0
+        self.wall: Callable[[], float]
+        self._sends = sends
+        self._finds = finds
+
+    async def send(self, row: OpenRow) -> Verdict:
+        self.sent.append((row.n, self._now()))
+        return await self._next(self._sends.get(row.n), DONE)
+
+    async def find(self, row: OpenRow) -> Found:
+        self.found_at.append(self._now())
+        return await self._next(self._finds, Found([]))
+
+    def found(self, thing: Any) -> Verdict:
+        return Verdict("done", "confirmed", id=thing, attempts=1)
+
+    async def _next(self, answers: list[Any] | None, default: Any) -> Any:
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+        try:
+            await asyncio.sleep(1)
+        finally:
+            self.under_way -= 1
+        answer = answers.pop(0) if answers else default
+        if isinstance(answer, RateLimitError) and answer.retry_after is not None:
+            answer.retry_at = self.wall() + answer.retry_after
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    def _now(self) -> float:
+        return round(asyncio.get_running_loop().time() - 1000.0, 1)
 
 
-@pytest.mark.parametrize("name", VERDICTS)
-def test_the_state_of_a_row_follows_from_the_error_of_its_call(name: str) -> None:
-    """A row that may be there stays so, unless the server has said what it is; a refusal costs no row a new one."""
-    make, new, unknown, other = VERDICTS[name]
-    found = [
-        verdict_of(make(), has_natural_key=has_natural_key, was_unknown=was_unknown).state
-        for has_natural_key, was_unknown in ((True, False), (True, True), (False, False))
+class Bench:
+    """A runner over a journal, and what there is to see of it."""
+
+    def __init__(
+        self,
+        folder: Path,
+        rows: int | Iterable[Spooled] = 3,
+        sends: dict[int, list[Any]] | None = None,
+        finds: list[Any] | None = None,
+        means: Means = NATURAL,
+        **options: Any,
+    ) -> None:
+        self.journal = quick(filled(folder / "job.db", rows))
+        self.journal.adopt()
+        self.script = Script(sends or {}, finds or [], means)
+        self.script.wall = self.wall
+        self.set_ahead = 0.0
+        self.writer = InlineWriter(self.journal)
+        told: dict[str, Any] = {
+            "workers": lambda: 1,
+            "quarantine": 60.0,
+            "patience": 900.0,
+            "alive_at": 0.0,
+            "max_failed": None,
+            "wall": self.wall,
+        }
+        self.meter = Meter(self.journal.counts(), {}, self.wall())
+        unknown = self.journal.unknown()
+        self.runner = Runner(
+            self.writer,  # type: ignore[arg-type]
+            self.script,  # type: ignore[arg-type]
+            self.meter,
+            unknown=unknown,
+            **{**told, **options},
+        )
+
+    def wall(self) -> float:
+        return asyncio.get_running_loop().time() + self.set_ahead
+
+    async def run(self) -> Stop | None:
+        """Why it stopped; the journal then agrees with what was counted, and nothing is under way."""
+        stopped = await self.runner.run()
+        await asyncio.sleep(0.2)
+        assert self.runner.in_flight == self.script.under_way == 0
+        assert self.states == {state: count for state, count in self.meter.counts.items() if count}
+        return stopped
+
+    @property
+    def states(self) -> Counter[Any]:
+        return self.journal.counts()
+
+    def reason(self, n: int) -> str:
+        return next(each.reason for each in self.journal.rows() if each.row == n)
+
+
+@virtual_time
+async def test_one_row_goes_first_and_then_as_many_as_may(tmp_path: Path) -> None:
+    """Until the server has answered, one is enough to find out whether it does."""
+    bench = Bench(tmp_path, 9, workers=lambda: 4)
+
+    assert await bench.run() is None
+    assert [at for _, at in bench.script.sent] == [0, *[1.0] * 4, *[2.0] * 4]
+    assert [sorted(n for n, at in bench.script.sent if at == moment) for moment in (0, 1, 2)] == [
+        [1], [2, 3, 4, 5], [6, 7, 8, 9],
+    ]  # fmt: skip
+    assert bench.script.most == 4
+
+
+@virtual_time
+async def test_an_unknown_row_is_settled_when_its_quarantine_ends(tmp_path: Path) -> None:
+    """Not a moment earlier; the other rows go on meanwhile."""
+    bench = Bench(tmp_path, 3, {1: [DONE], 2: [LOST]}, [Found(["L2"])])
+
+    assert await bench.run() is None
+    assert [n for n, _ in bench.script.sent] == [1, 2, 3]
+    assert bench.script.found_at == [62.0]
+    assert bench.states == {"done": 3}
+
+
+@virtual_time
+async def test_a_row_that_a_dead_process_has_sent_is_in_quarantine_too(tmp_path: Path) -> None:
+    """From the last sign of life of that process, for it may have sent it until then."""
+    bench = Bench(tmp_path, [row(1, state="in_flight")], alive_at=1000.0 - 20.0)
+
+    assert await bench.run() is None
+    assert bench.script.found_at == [40.0]
+    assert bench.script.sent == [(1, 41.0)]
+
+
+@virtual_time
+async def test_a_clock_that_is_set_forward_ends_no_quarantine(tmp_path: Path) -> None:
+    """The dead request may still be under way at the server, whatever the wall says."""
+    bench = Bench(tmp_path, 2, {1: [DONE], 2: [LOST]}, [Found(["L2"])])
+    asyncio.get_running_loop().call_later(10, setattr, bench, "set_ahead", 3600.0)
+
+    assert await bench.run() is None
+    assert bench.script.found_at == [62.0]
+
+
+@virtual_time
+async def test_a_row_that_was_not_found_is_sent_again(tmp_path: Path) -> None:
+    """With its key and its bytes; where keys are honoured, without a look-up."""
+    keyed = Means(Repeat.KEYED, 86_400.0, can_look_up=True, sees_all=True)
+    for number, (means, look_ups) in enumerate(((NATURAL, 1), (keyed, 0))):
+        (tmp_path / str(number)).mkdir()
+        bench = Bench(tmp_path / str(number), 2, {2: [LOST]}, means=means)
+        assert await bench.run() is None
+        assert [n for n, _ in bench.script.sent] == [1, 2, 2]
+        assert len(bench.script.found_at) == look_ups
+
+
+@virtual_time
+async def test_what_a_look_up_cannot_tell_is_held(tmp_path: Path) -> None:
+    """Several that may be it; none in a listing that does not show all, or was not read to its end."""
+    partly = NATURAL._replace(sees_all=False)
+    blind = Means(Repeat.UNSAFE, 0.0, can_look_up=False, sees_all=False)
+    cases = [
+        (NATURAL, Found(["a", "b"]), "2 found that may be it"),
+        (partly, Found([]), "none found, and the listing does not show all"),
+        (NATURAL, Found([], is_all=False), "none found, and the listing does not show all"),
+        (blind, None, "nothing can tell it"),
     ]
+    for number, (means, found, reason) in enumerate(cases):
+        (tmp_path / str(number)).mkdir()
+        bench = Bench(tmp_path / str(number), 2, {2: [LOST]}, [found], means)
+        assert await bench.run() is None
+        assert bench.states == {"done": 1, "held": 1}
+        assert reason in bench.reason(2)
+        assert [n for n, _ in bench.script.sent] == [1, 2]
 
-    assert found == [new, unknown, other]
+
+@virtual_time
+async def test_a_row_that_never_gets_an_answer_is_held_in_the_end(tmp_path: Path) -> None:
+    """After so many tries somebody should look."""
+    bench = Bench(tmp_path, 2, {2: [LOST] * 99})
+
+    assert await bench.run() is None
+    assert bench.states == {"done": 1, "held": 1}
+    assert [n for n, _ in bench.script.sent] == [1] + [2] * (MAX_TRIES + 1)
 
 
-def test_a_conflict_about_a_row_that_may_be_there_is_held() -> None:
-    """Where no natural key says what it is about."""
-    verdict = verdict_of(ConflictError("x", status=409), has_natural_key=False, was_unknown=True)
+@virtual_time
+async def test_a_look_up_that_reached_nobody_is_no_try(tmp_path: Path) -> None:
+    """A network that is away for an hour must not leave rows for people to look at."""
+    bench = Bench(tmp_path, 2, {2: [LOST]}, [DOWN] * 50 + [Found(["L2"])], patience=1e9)
 
-    assert verdict.state == "held"
+    assert await bench.run() is None
+    assert bench.states == {"done": 2}
+    assert len(bench.script.found_at) == 51
+
+
+@virtual_time
+async def test_a_look_up_that_always_fails_comes_to_an_end(tmp_path: Path) -> None:
+    """It reached the server: each is a try."""
+    bench = Bench(tmp_path, 2, {2: [LOST]}, [LOST] * 99, patience=1e9)
+
+    assert await bench.run() is None
+    assert bench.states == {"done": 1, "held": 1}
+    assert len(bench.script.found_at) == MAX_TRIES
+
+
+@virtual_time
+async def test_a_server_that_is_busy_is_let_alone_until_then(tmp_path: Path) -> None:
+    """And the row is sent again; it was not taken."""
+    bench = Bench(tmp_path, 3, {2: [busy(40.0)]})
+
+    assert await bench.run() is None
+    assert bench.script.sent == [(1, 0.0), (2, 1.0), (2, 42.0), (3, 43.0)]
+    assert [event.kind for event in bench.journal.events()] == ["pause"]
+
+
+@virtual_time
+async def test_a_shorter_wait_does_not_end_a_longer_pause(tmp_path: Path) -> None:
+    """The server has asked for it, and a broken connection has not taken it back."""
+    bench = Bench(tmp_path, 9, {2: [busy(40.0)], 3: [LOST], 4: [busy(5.0)]}, workers=lambda: 4)
+    await bench.run()
+
+    assert sorted(at for _, at in bench.script.sent)[5] >= 42.0
+
+
+@virtual_time
+async def test_a_pause_of_hours_is_a_quota(tmp_path: Path) -> None:
+    """Somebody should know; the rows stay."""
+    bench = Bench(tmp_path, 3, {2: [busy(7200.0)]})
+
+    assert await bench.run() == Stop("quota", "too many")
+    assert bench.states == {"done": 1, "pending": 2}
+
+
+@virtual_time
+async def test_a_server_that_went_away_is_asked_more_and_more_rarely(tmp_path: Path) -> None:
+    """By one row at a time; when it is back all go on."""
+    bench = Bench(tmp_path, 9, {2: [DOWN] * 4}, workers=lambda: 1)
+
+    assert await bench.run() is None
+    assert [at for n, at in bench.script.sent if n == 2] == [1.0, 3.0, 6.0, 11.0, 20.0]
+    assert bench.states == {"done": 9}
+
+
+@virtual_time
+async def test_patience_ends_a_run_and_fails_no_row(tmp_path: Path) -> None:
+    """Waiting is not failing."""
+    bench = Bench(tmp_path, 9, {n: [DOWN] * 999 for n in range(2, 10)}, workers=lambda: 4, patience=100.0)
+
+    assert await bench.run() == Stop("unreachable", "refused")
+    assert bench.states == {"done": 1, "pending": 8}
+    assert bench.script.sent[-1][1] > 100.0
+
+
+@virtual_time
+async def test_a_server_that_never_answers_gets_ten_rows(tmp_path: Path) -> None:
+    """One after the other."""
+    bench = Bench(tmp_path, 30, {n: [LOST] for n in range(1, 31)}, workers=lambda: 4)
+
+    assert await bench.run() == Stop("unreachable", "the connection broke")
+    assert (len(bench.script.sent), bench.script.most) == (10, 1)
+    assert bench.states == {"unknown": 10, "pending": 20}
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (AuthenticationError("revoked", status=401), "refused"),
+        (ConfigError("read-only session"), "refused"),
+        (ClosedError("closed"), "asked"),
+    ],
+    ids=lambda value: getattr(value, "args", [value])[0],
+)
+@virtual_time
+async def test_what_meets_every_row_stops_the_run(error: Exception, why: str, tmp_path: Path) -> None:
+    """A key that is revoked burns no row."""
+    bench = Bench(tmp_path, 9, {n: [error] for n in range(2, 10)}, workers=lambda: 4)
+    stopped = await bench.run()
+
+    assert stopped == Stop(why, str(error))  # type: ignore[arg-type]
+    assert bench.states == {"done": 1, "pending": 8}
+    assert len(bench.script.sent) == 5
+
+
+@virtual_time
+async def test_a_stop_lets_those_under_way_come_to_their_end(tmp_path: Path) -> None:
+    """And takes up no other."""
+    bench = Bench(tmp_path, 9, workers=lambda: 3)
+    asyncio.get_running_loop().call_later(1.5, bench.runner.stop, Stop("asked", "lunch"))
+
+    assert await bench.run() == Stop("asked", "lunch")
+    assert bench.states == {"done": 4, "pending": 5}
+    assert [event.detail for event in bench.journal.events()] == ["lunch"]
+
+
+@virtual_time
+async def test_a_stop_ends_a_pause(tmp_path: Path) -> None:
+    """Nobody waits for an hour to see it stop."""
+    bench = Bench(tmp_path, 3, {2: [busy(3000.0)]})
+    asyncio.get_running_loop().call_later(10, bench.runner.stop, Stop("asked", "lunch"))
+    await bench.run()
+
+    assert bench.wall() < 1011
+
+
+@virtual_time
+async def test_so_many_rows_may_fail(tmp_path: Path) -> None:
+    """One more ends the run."""
+    bench = Bench(tmp_path, 9, {n: [REFUSED] for n in range(1, 10)}, max_failed=2)
+
+    assert await bench.run() == Stop("errors", "more than 2 rows have failed")
+    assert bench.states == {"failed": 3, "pending": 6}
+
+
+@virtual_time
+async def test_nothing_is_sent_that_the_journal_does_not_know_of(tmp_path: Path) -> None:
+    """An intent that could not be written: the row is not sent, and the error comes out."""
+    bench = Bench(tmp_path, 9, workers=lambda: 2)
+    intend = bench.writer.intend
+
+    async def full(n: int, now: float) -> None:
+        if n == 4:
+            raise JournalError("the disk is full")
+        await intend(n, now)
+
+    bench.writer.intend = full  # type: ignore[method-assign]
+    with pytest.raises(JournalError, match="the disk is full"):
+        await bench.runner.run()
+
+    assert 4 not in {n for n, _ in bench.script.sent}
+    assert len(bench.script.sent) < 6
+    assert bench.script.under_way == 0
+
+
+@virtual_time
+async def test_the_intent_is_written_before_the_row_is_sent(tmp_path: Path) -> None:
+    """It is what lets the next process know that it may be there."""
+    bench = Bench(tmp_path, 3)
+    seen: list[str] = []
+    send = bench.script.send
+
+    async def watched(row: OpenRow) -> Verdict:
+        found = bench.journal.one(row.n)
+        assert found is not None
+        seen.append(found.state)
+        return await send(row)
+
+    bench.script.send = watched  # type: ignore[method-assign]
+    await bench.run()
+
+    assert seen == ["in_flight"] * 3
+
+
+@virtual_time
+async def test_what_nobody_has_thought_of_comes_out(tmp_path: Path) -> None:
+    """From a row or from whoever watches; those under way come to their end, and nothing hangs."""
+    for number, breaks in enumerate(("row", "watcher")):
+        (tmp_path / str(number)).mkdir()
+        bench = Bench(
+            tmp_path / str(number), 9, {3: [ZeroDivisionError("ours")] if breaks == "row" else []}, workers=lambda: 3
+        )
+        if breaks == "watcher":
+
+            async def watch() -> None:
+                await asyncio.sleep(1.5)
+                raise ZeroDivisionError("ours")
+
+            asyncio.create_task(watch()).add_done_callback(bench.runner.watched)
+        with pytest.raises(ZeroDivisionError, match="ours"):
+            await bench.runner.run()
+        await asyncio.sleep(0.2)
+        assert bench.states["in_flight"] == (breaks == "row")
+        assert len(bench.script.sent) == 4
+
+
+@virtual_time
+async def test_a_cancelled_run_cancels_what_is_under_way(tmp_path: Path) -> None:
+    """Its rows stay in flight in the journal: the next run settles them."""
+    bench = Bench(tmp_path, 9, workers=lambda: 3)
+    running = asyncio.create_task(bench.runner.run())
+    await asyncio.sleep(1.5)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+    assert bench.script.under_way == 0
+    assert bench.states == {"done": 1, "in_flight": 3, "pending": 5}
+    assert bench.journal.adopt() == 3
