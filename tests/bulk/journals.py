@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,13 @@ def quick(path: Path) -> Journal:
     journal = Journal.open(path)
     journal._db.execute("PRAGMA synchronous=OFF")
     return journal
+
+
+def in_vain(path: Path) -> Journal:
+    """A journal that never waits for the disk, and keeps no log: for processes that only seem to die."""
+    connection = sqlite3.connect(path)
+    connection.executescript("PRAGMA synchronous=OFF; PRAGMA journal_mode=MEMORY;")
+    return Journal(path, connection)
 
 
 def open_row(n: int = 1, **more: Any) -> OpenRow:
