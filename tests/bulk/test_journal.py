@@ -242,7 +242,7 @@ def test_a_row_that_was_refused_is_sent_anew_under_another_key(journal: Journal)
     """As another row: nothing of the old one stays but its place and its attempts."""
     journal.intend(1, 10.0)
     journal.record(1, FAILED, 11.0)
-    journal.resend(1, b"{}", b"new")
+    journal.resend(1, b"{}", digest=b"new")
 
     again = journal.one(1)
     assert again == (1, 2, None, 1, "pending", b"{}", None, 11.0, 0)
@@ -253,7 +253,7 @@ def test_a_row_that_was_refused_is_sent_anew_under_another_key(journal: Journal)
 def test_a_row_that_was_never_sent_keeps_its_key(journal: Journal) -> None:
     """An invalid row that was corrected is sent for the first time."""
     journal.move(1, "invalid")
-    journal.resend(1, b"{}", None)
+    journal.resend(1, b"{}")
 
     again = journal.one(1)
     assert again is not None
