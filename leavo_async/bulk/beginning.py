@@ -79,7 +79,9 @@ class Beginning:
 
     def _mapped(self, source: Source | AsyncSource) -> MappingPlan:
         options, operation = self._options, self._operation
-        for name in self._same_by():
+        # These are fields of the body. Where the natural key shows that those have other names, nobody can tell.
+        is_named_alike = set(operation.natural_key) <= operation.fields.keys()
+        for name in self._same_by() if is_named_alike else ():
             if name not in operation.fields:
                 raise ConfigError(f"same_by: there is no field {name!r} (fields: {', '.join(operation.fields)})")
         row_key = options.get("row_key")
