@@ -51,6 +51,7 @@ UPDATE row SET state=?1, outcome=?2, status=?3, code=?4, reason=?5, field=?6, id
     body=CASE WHEN ?1 = 'done' THEN NULL ELSE body END, cells=CASE WHEN ?1 = 'done' THEN NULL ELSE cells END
 WHERE n=?11
 """
+_LEFT = "the process that sent it ended before its outcome was known"
 _OPENED = "SELECT n, line, row_id, gen, state, body, first_sent, last_sent, tries FROM row"
 _SHOWN = """
 SELECT n, line, state, outcome, id, status, code, coalesce(reason, ''), field, request_id, attempts, first_sent, cells
@@ -215,7 +216,7 @@ class Journal:
 
     def adopt(self) -> int:
         """Rows in flight whose process is gone have an unknown outcome; gives how many."""
-        return self._db.execute("UPDATE row SET state='unknown' WHERE state='in_flight'").rowcount
+        return self._db.execute("UPDATE row SET state='unknown', reason=? WHERE state='in_flight'", (_LEFT,)).rowcount
 
     def pending(self, after: int, limit: int) -> list[OpenRow]:
         """The next rows to be sent."""

@@ -44,7 +44,7 @@ def _rows(plan: Plan) -> str:
         told.append(f"{done:,} done already")
     told += [f"{plan.counts[state]:,} {state}" for state in ("invalid", "failed", "held") if plan.counts[state]]
     if skipped := plan.counts["skipped"]:
-        told.append(f"{skipped:,} duplicates in the source")
+        told.append(f"{counted(skipped, 'duplicate')} in the source")
     if empty := plan.facts.empty:
         told.append(f"{empty:,} empty")
     return f"{counted(plan.rows + plan.facts.empty, 'row')}: {', '.join(told)}"

@@ -247,6 +247,10 @@ async def test_a_cancelled_job_leaves_its_journal_in_order(leavo_sandbox: Sandbo
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
+        stopped = await BulkJob(leavo, LEADS, rows(10), progress=False, max_seconds=0.0).run()
+        assert [each.reason for each in stopped.reasons] == [
+            "the process that sent it ended before its outcome was known"
+        ]
 
     report = await imported(leavo_sandbox, rows(10))
     assert (report.counts["done"], len(leavo_sandbox.leads)) == (10, 10)

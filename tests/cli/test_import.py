@@ -96,7 +96,7 @@ def test_a_dry_run_needs_no_key_and_sends_nothing(file: Path) -> None:
     ended = leavo("import", file, "--dry-run")
 
     assert ended.returncode == 3
-    assert "4 rows: 2 to send, 1 invalid, 1 duplicates in the source" in ended.stdout
+    assert "4 rows: 2 to send, 1 invalid, 1 duplicate in the source" in ended.stdout
     assert "line 5      invalid: phone: is not a number with country code" in ended.stdout
     assert "nothing was sent" in ended.stdout
 
