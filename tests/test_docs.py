@@ -17,6 +17,7 @@ import pytest
 import pytest_asyncio
 from aiohttp.test_utils import TestClient, TestServer
 from aioresponses import aioresponses
+from blockbuster import BlockBuster
 
 import leavo_async
 from leavo_async import errors
@@ -24,13 +25,16 @@ from leavo_async.apis.agentos import AGENTOS
 from leavo_async.apis.laabam import LAABAM
 from leavo_async.apis.language_confidence import LANGUAGE_CONFIDENCE
 from leavo_async.apis.leavo import LEAVO
+from leavo_async.bulk.options import ImportOptions
+from leavo_async.bulk.words import duration
 from leavo_async.cli.exit_codes import ExitCode
 from leavo_async.sandbox import Fault, Sandbox
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-PAGES_WITH_CODE = [page for page in PAGES if BLOCK.search(page.read_text())]
+# The tutorial's code names its own sandbox; tests/test_tutorial.py runs it.
+PAGES_WITH_CODE = [page for page in PAGES if BLOCK.search(page.read_text()) and page.stem != "tutorial"]
 
 
 def blocks(page: Path) -> list[str]:
@@ -80,6 +84,9 @@ async def as_documented(
     with wave.open("speech.wav", "wb") as file:
         file.setparams((1, 2, 16_000, 0, "NONE", ""))
         file.writeframes(bytes(range(256)) * 750)
+    Path("examples").mkdir()
+    few = (ROOT / "examples/leads.csv").read_text().splitlines(keepends=True)[:4]  # all of it would take half a minute
+    Path("examples/leads.csv").write_text("".join(few))
     leavo_sandbox.seed_leads(120)
     laabam = Sandbox(api="laabam", service_windows=["919800000000"])
     others = [laabam, Sandbox(api="agentos"), Sandbox(api="language_confidence")]
@@ -95,10 +102,14 @@ async def as_documented(
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("page", PAGES_WITH_CODE, ids=lambda page: page.name)
-async def test_the_code_of_a_page_runs(page: Path, as_documented: Sandbox) -> None:
+async def test_the_code_of_a_page_runs(
+    page: Path, as_documented: Sandbox, no_blocking_call_on_the_loop: BlockBuster
+) -> None:
     """From top to bottom, each block in the names of those before it, as in a notebook."""
     names: dict[str, Any] = {"__name__": "docs"}
     for block in blocks(page):
+        if "report" in block:  # whose rows are read from the disk, here on the loop
+            no_blocking_call_on_the_loop.deactivate()
         if "virtual_time" not in block:  # it has a loop of its own, see below
             await run(block, names)
 
@@ -187,12 +198,33 @@ def test_the_page_on_listings_names_every_option() -> None:
     assert named == leavo_async.ListOptions.__annotations__.keys() - {"idempotency_key"}
 
 
+def settings(section: str) -> set[str]:
+    """What the tables of a section of the settings page name in their first column."""
+    page = (ROOT / "docs/reference/settings.md").read_text()
+    (text,) = re.findall(rf"^## {section}\n(.*?)(?=^## )", page, re.MULTILINE | re.DOTALL)
+    return {
+        name for cell in re.findall(r"^\| (`[^|]+`) \|", text, re.MULTILINE) for name in re.findall(r"`(\w+)`", cell)
+    }
+
+
 def test_the_settings_page_names_every_setting() -> None:
     """And none that does not exist."""
-    page = (ROOT / "docs/reference/settings.md").read_text()
-    named = set(re.findall(r"^\| `(\w+)`", page, re.MULTILINE)) | {"credentials"}
+    of_a_session = {"api_key", "credentials", *leavo_async.session.SessionOptions.__annotations__}
 
-    assert named - {"api_key"} == {"credentials", *leavo_async.session.SessionOptions.__annotations__}
+    assert settings("Of a session") == of_a_session
+    assert settings("Of an import") == set(ImportOptions.__annotations__)
+
+
+def test_the_page_on_a_million_rows_tells_what_the_plan_would_tell() -> None:
+    """How long so many rows take at a limit."""
+    page = (ROOT / "docs/how-to/import-a-million-rows.md").read_text()
+    table = [line.strip("| ").split(" | ") for line in page.splitlines() if re.match(r"\| [\d,]+ \|", line)]
+    rows = (1_000, 10_000, 100_000, 1_000_000)
+
+    assert len(table) == 5
+    for limit, *told in table:
+        rate = leavo_async.RateLimit(int(limit.replace(",", ""))).rate
+        assert [duration(number / rate) for number in rows] == told
 
 
 def test_the_settings_page_has_the_defaults_of_each_api() -> None:
