@@ -9,7 +9,6 @@ from functools import cached_property
 from typing import Any
 
 from leavo_async.bulk.jsonl_source import read_object
-from leavo_async.bulk.rows import is_blank
 from leavo_async.errors import ConfigError
 
 ALL = "*"  # among the ignored: every column that feeds no field
@@ -73,8 +72,14 @@ class MappingPlan:
         body: dict[str, Any] = {}
         for field, column in self._feeding(values).items():
             value = values.get(column)
-            if not is_blank(value):
-                self._put(body, field, value.strip() if isinstance(value, str) else value)
+            if isinstance(value, str):
+                value = value.strip()
+            if value is None or value == "":
+                continue
+            if field in self._plain_fields:
+                body[field] = value
+            else:
+                self._put(body, field, value)
         return body
 
     def unknown(self, values: Mapping[str, Any]) -> tuple[str, ...]:
@@ -98,6 +103,12 @@ class MappingPlan:
             if field is not None and not any(self.fields.clash(field, taken) for taken in feeding):
                 feeding[field] = key
         return feeding
+
+    @cached_property
+    def _plain_fields(self) -> frozenset[str]:
+        """The fields that are neither under the open prefix nor all of it."""
+        fields = self.fields
+        return frozenset(name for name in fields.required if name != fields.stem and fields.inner(name) is None)
 
     @cached_property
     def _seen(self) -> frozenset[str]:
