@@ -53,6 +53,7 @@ WHERE n=?11
 """
 _LEFT = "the process that sent it ended before its outcome was known"
 _OPENED = "SELECT n, line, row_id, gen, state, body, first_sent, last_sent, tries FROM row"
+_CELLS = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str)
 _SHOWN = """
 SELECT n, line, state, outcome, id, status, code, coalesce(reason, ''), field, request_id, attempts, first_sent, cells
 FROM row
@@ -344,7 +345,7 @@ class Journal:
 def cells_of(values: Mapping[str, Any], columns: tuple[str, ...]) -> str:
     """A row as it stands in the source, as JSON: without the names where those are the columns'."""
     kept: object = list(values.values()) if tuple(values) == columns else dict(values)
-    return json.dumps(kept, ensure_ascii=False, separators=(",", ":"), default=str)
+    return _CELLS.encode(kept)
 
 
 def _written(facts: Facts) -> str:
