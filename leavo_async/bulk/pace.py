@@ -154,8 +154,8 @@ def limited_by(status: Status, *, in_flight: int, workers: int, supply: int, qua
 def workers_for(rate_per_s: float | None, latency: float | None) -> int:
     """How many rows to send at the same time, 2 to 32: rate × latency are needed, and half as many again to spare.
 
-    rate_per_s: requests a second that the limit allows; None without one. latency: the time in seconds that 95 % of
-    answers do not exceed; None if it is not known yet.
+    rate_per_s: requests a second that the limit allows; None without one. latency: seconds from the intent to send
+    a row to its answer, which 95 % of them do not exceed; None if it is not known yet.
     """
     if rate_per_s is None:
         return _MOST

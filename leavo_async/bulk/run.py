@@ -84,6 +84,7 @@ class Run:
         counts, outcomes, unknown = await writer.do(
             lambda journal: (journal.counts(), journal.outcomes(), journal.unknown())
         )
+        self._writer = writer
         self._meter = meter = Meter(counts, outcomes, began)
         self._pace = Pace(asyncio.get_running_loop().time())
         options = self._options
@@ -171,7 +172,9 @@ class Run:
         if told is not None:
             return told
         rate = self._rates[0].rate if self._rates else None
-        return workers_for(rate, percentile(self._meter.latencies, 0.95))
+        latency = percentile(self._meter.latencies, 0.95)
+        # A row has its place also while its intent is being written: some milliseconds, or many on a slow disk.
+        return workers_for(rate, None if latency is None else latency + self._writer.seconds_to_intend)
 
     async def _tick(self, runner: Runner, writer: Writer, began: float) -> None:
         """Looks at the run now and then: shows how far it is, gives signs of life, watches the clock."""

@@ -20,10 +20,14 @@ _Item = tuple[Work, "asyncio.Future[Any] | None"]
 
 # Seconds. What came of a row may be committed this much later: if it is lost, the row is unknown and is looked up.
 _LATE = 0.1
+# Intents, of which the last ones count: the disk may get faster or slower.
+_FADING = 8
 
 
 class Writer:
     """Does what is asked in the order in which it is asked, as much as has gathered in one transaction.
+
+    seconds_to_intend: how long `intend` takes at present.
 
     A thread and not a task, because a commit waits for the disk. The thread is a daemon, and `aclose` ends it. After a
     failure nothing is written any more, and everybody who asks is told why.
@@ -32,6 +36,7 @@ class Writer:
     def __init__(self, journal: Journal) -> None:
         self.journal = journal
         self.failure: JournalError | None = None
+        self.seconds_to_intend = 0.0
         self._is_closed = False
         self._loop = asyncio.get_running_loop()
         self._asked: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
@@ -40,7 +45,9 @@ class Writer:
 
     async def intend(self, n: int, now: float) -> None:
         """Before a row is sent: returns once that is on the disk."""
+        asked = time.monotonic()
         await self.do(lambda journal: journal.intend(n, now))
+        self.seconds_to_intend += (time.monotonic() - asked - self.seconds_to_intend) / _FADING
 
     def record(self, n: int, verdict: Verdict, now: float) -> None:
         """After it was sent: returns at once."""

@@ -23,6 +23,7 @@ from leavo_async.bulk.lock import JobLock, is_locked
 from leavo_async.bulk.places import remove
 from leavo_async.bulk.report import Report
 from leavo_async.bulk.snapshot import Snapshot
+from leavo_async.bulk.writer import Writer
 from leavo_async.sandbox import Fault, Sandbox
 
 LOST = Fault(reset="after", method="POST")
@@ -337,3 +338,27 @@ async def test_a_limit_that_has_changed_holds_from_the_next_run_on(leavo_sandbox
         job = BulkJob(leavo, LEADS, rows(2), progress=False)
         assert "6000 requests" in (await job.prepare()).limit
         assert (await job.run()).limit_per_minute == 6000
+
+
+@pytest.mark.asyncio
+async def test_a_slow_disk_is_met_with_more_rows_at_a_time(
+    leavo_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the rows would wait for the disk one after the other, and the limit would not be used."""
+    told: list[float] = []
+
+    def workers(rate: float | None, latency: float | None) -> int:
+        told.append(latency or 0.0)
+        return 2
+
+    monkeypatch.setattr("leavo_async.bulk.run.workers_for", workers)
+    intend = Writer.intend
+
+    async def slowly(writer: Writer, n: int, now: float) -> None:
+        await intend(writer, n, now)
+        writer.seconds_to_intend = 700.0
+
+    monkeypatch.setattr(Writer, "intend", slowly)
+    await imported(leavo_sandbox, rows(5))
+
+    assert max(told) > 700

@@ -212,3 +212,19 @@ def test_a_loop_that_was_closed_is_no_harm(watched: Watched) -> None:
     asyncio.run(writer.aclose())
 
     assert seen(watched, lambda view: (view.counts()["done"], view.counts()["in_flight"])) == (1, 1)
+
+
+@pytest.mark.asyncio
+async def test_it_tells_how_long_an_intent_takes(watched: Watched) -> None:
+    """From the moment when it is asked for, whatever it waits for: an eighth of each that comes counts."""
+    writer = Writer(watched)
+    watched.gate.clear()
+    waiting = asyncio.create_task(writer.intend(1, 1.0))
+    await asyncio.sleep(0.016)
+    before = writer.seconds_to_intend
+    watched.gate.set()
+    await waiting
+    await writer.aclose()
+
+    assert before == 0.0
+    assert writer.seconds_to_intend > 0.001
