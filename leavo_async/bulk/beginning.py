@@ -315,7 +315,7 @@ def _is_same_place(one: Facts, other: Facts) -> bool:
 
 def _changed(before: Facts) -> ConfigError:
     return ConfigError(
-        f"{before.source} has changed since job {before.job} was begun with it, and that is not finished; nothing was "
-        f"sent. Go on with the rows as they were: leavo jobs resume {before.job}. Or add the rows that are new: "
-        "--on-changed-source new-rows-only. Or import all of it once more: --new-run"
+        f"{before.source} has changed since job {before.job} was begun with it; nothing was sent. Go on with the rows "
+        f"as they were: leavo jobs resume {before.job}. Or add the new rows: --on-changed-source new-rows-only. Or import "
+        "all of it once more: --new-run"
     )

@@ -78,7 +78,7 @@ class Sending:
         )
         return Verdict(
             "done",
-            outcome="confirmed" if row.state == "unknown" or _is_confirmed(response, records) else "created",
+            outcome="confirmed" if _is_confirmed(response, records) else "created",
             status=response.status,
             id=self._operation.id_of(answer),
             attempts=len(records),

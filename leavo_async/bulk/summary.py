@@ -9,6 +9,8 @@ from leavo_async.bulk.findings import Findings, Reason
 from leavo_async.bulk.states import OPEN
 from leavo_async.bulk.words import counted, duration
 
+_A_MINUTE = 60.0
+
 
 def summary(job: Findings) -> Iterator[str]:
     """What became of it, as lines of text: the first is the headline."""
@@ -53,8 +55,11 @@ def results(job: Findings) -> Iterator[str]:
 
 def traffic(job: Findings) -> str:
     """Requests, refusals, and the rate against the limit."""
+    told = f"requests {job.requests:,} · 429: {job.refused:,}"
+    if job.seconds < _A_MINUTE:
+        return told  # what may leave at once weighs too much in so short a time
     of = "" if job.limit_per_minute is None else f" of {plain(job.limit_per_minute)}"
-    return f"requests {job.requests:,} · 429: {job.refused:,} · avg {plain(average(job))}/min{of}"
+    return f"{told} · avg {plain(average(job))}/min{of}"
 
 
 def average(job: Findings) -> float:

@@ -54,6 +54,9 @@ def display_options(command: F) -> F:
             callback=seconds_of,
             help="How long a row of unknown outcome is let alone; 60s.",
         ),
+        click.option(
+            "--patience", metavar="TIME", callback=seconds_of, help="How long a server that is down is waited for; 15m."
+        ),
         click.option("--max-errors", metavar="N|N%", callback=_share, help="Stop when more rows have failed."),
         click.option("--max-duration", metavar="TIME", callback=seconds_of, help="Stop after so long, such as 8h."),
     ):
@@ -72,6 +75,7 @@ def options_of(told: dict[str, Any]) -> ImportOptions:
     named = {
         "concurrency": told["concurrency"],
         "quarantine": told["quarantine"],
+        "patience": told["patience"],
         "max_failed": told["max_errors"],
         "max_seconds": told["max_duration"],
     }
