@@ -316,6 +316,6 @@ def _is_same_place(one: Facts, other: Facts) -> bool:
 def _changed(before: Facts) -> ConfigError:
     return ConfigError(
         f"{before.source} has changed since job {before.job} was begun with it; nothing was sent. Go on with the rows "
-        f"as they were: leavo jobs resume {before.job}. Or add the new rows: --on-changed-source new-rows-only. Or import "
-        "all of it once more: --new-run"
+        f"as they were: leavo jobs resume {before.job}. Or add the new rows: --on-changed-source new-rows-only. Or "
+        "import all of it once more: --new-run"
     )
