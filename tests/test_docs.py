@@ -10,6 +10,7 @@ import re
 import runpy
 import wave
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from aioresponses import aioresponses
 from blockbuster import BlockBuster
 
 import leavo_async
-from leavo_async import errors
+from leavo_async import RateLimit, errors
 from leavo_async.apis.agentos import AGENTOS
 from leavo_async.apis.laabam import LAABAM
 from leavo_async.apis.language_confidence import LANGUAGE_CONFIDENCE
@@ -58,17 +59,26 @@ CLIENTS = {
     "language_confidence": ("LanguageConfidenceClient", ["LANGUAGE_CONFIDENCE_API_KEY"], {}),
 }
 
+PROFILES = {profile.name: profile for profile in (LEAVO, LAABAM, AGENTOS, LANGUAGE_CONFIDENCE)}
+
 
 def document(monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox) -> None:
     """Let the client of its API, as the docs write it, talk to this sandbox."""
     name, variables, others = CLIENTS[sandbox.api]
+    profile = PROFILES[sandbox.api]
+    # A hundred times what the key may send: no reader waits for the code of a page, and no test.
+    quick = [
+        replace(limit, requests=100 * limit.requests) if isinstance(limit, RateLimit) else limit
+        for limit in profile.limits
+    ]
     here = {"base_url": sandbox.base_url, "allow_insecure_loopback": True}
     real = getattr(leavo_async, name)
 
     @functools.wraps(real, updated=())
     class Here(real):
         def __init__(self, *args: Any, **options: Any) -> None:
-            super().__init__(*args, **{**here, **options})
+            limits = {} if "limiter" in options else {"limits": quick}
+            super().__init__(*args, **{**limits, **here, **options})
 
     monkeypatch.setattr(leavo_async, name, Here)
     for variable, value in [*zip(variables, sandbox.credentials, strict=True), *others.items()]:
