@@ -175,8 +175,13 @@ class NotFoundError(APIError):
 
 
 class ConflictError(APIError):
-    """409: it exists already, or its state forbids the change."""
+    """409: it exists already, or its state forbids the change.
 
+    in_progress: the server says instead that the first request with this idempotency key is not answered yet: the
+        outcome is unknown.
+    """
+
+    in_progress: bool = False
     user_message = "This exists already."
 
 

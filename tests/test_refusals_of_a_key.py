@@ -274,5 +274,6 @@ async def test_a_conflict_with_oneself_is_no_mismatch() -> None:
     assert 2 == len(transport.requests)
 
     api, _ = session(reply(409, {"error": {"code": "IDEMPOTENCY_IN_PROGRESS"}}), profile=KEYED, retry=RetryPolicy(1))
-    with pytest.raises(ConflictError):
+    with pytest.raises(ConflictError) as caught:
         await api.request("POST", "/x", json={}, **named)
+    assert (True, "unknown") == (caught.value.in_progress, caught.value.outcome)

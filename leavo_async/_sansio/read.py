@@ -106,6 +106,8 @@ def _failure(profile: ApiProfile, request: Request, response: Response, now: flo
         error.retry_after, advice = wait, advice._replace(wait=wait)
     if advice.wait is not None:
         error.retry_at = now + advice.wait
+    if isinstance(error, ConflictError) and error.code in profile.in_progress_codes:
+        error.in_progress, error.outcome = True, "unknown"
     return Failure(
         error,
         advice,

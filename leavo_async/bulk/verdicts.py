@@ -99,7 +99,7 @@ def is_about_the_row(error: LeavoError) -> bool:
 def _state(
     error: LeavoError, *, has_natural_key: bool, was_unknown: bool
 ) -> Literal["done", "failed", "pending", "unknown", "held"]:
-    if isinstance(error, ConflictError) and has_natural_key:
+    if isinstance(error, ConflictError) and has_natural_key and not error.in_progress:
         return "done"
     if error.outcome != "not sent":
         return "unknown"

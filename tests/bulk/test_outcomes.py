@@ -7,6 +7,7 @@ import json
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,8 @@ from leavo_async.testing import FakeTransport, reply
 KEY = "made-up-key-1"
 AT_ONCE = RetryPolicy(first_delay=0, max_delay=0)
 Answer = Response | Exception
+# Without the look-up that the profile's route has.
+NO_ROUTE = replace(LEADS, path="/backend/people")
 
 
 def rows(count: int) -> list[dict[str, Any]]:
@@ -123,6 +126,26 @@ async def test_an_error_about_a_row_concerns_that_row_alone(answer: Response, st
     assert (found[5].state, found[5].outcome) == (state, outcome)
     assert {row.state for n, row in found.items() if n != 5} == {"done"}
     assert len(found) == 20
+
+
+@pytest.mark.asyncio
+async def test_a_row_that_the_server_is_still_at_is_asked_for_again() -> None:
+    """With the same key, until there is an answer: neither told to be there already, nor held."""
+
+    class Busy(Server):
+        async def send(self, request: Request, progress: Any) -> Response:
+            if self.written.count(5) == 6:
+                self.answers.clear()
+            return await super().send(request, progress)
+
+    server = Busy({5: reply(409, {"error": {"code": "IDEMPOTENCY_IN_PROGRESS"}})})
+    session = Session(LEAVO, KEY, transport=server, limits=(), idempotency="honoured")
+    options: dict[str, Any] = {"progress": False, "retry": AT_ONCE, "quarantine": 0.01, "concurrency": 1}
+    report = await BulkJob(session, NO_ROUTE, rows(8), **options).run()
+
+    assert report.outcomes == {"created": 8}
+    assert server.written.count(5) == 7
+    assert len({request.idempotency_key for request in server.requests}) == 8
 
 
 @pytest.mark.asyncio

@@ -95,6 +95,15 @@ def test_an_attempt_of_unknown_outcome_before_a_refusal_leaves_the_row_unknown()
     assert verdict_of(error, has_natural_key=False, was_unknown=False).state == "unknown"
 
 
+@pytest.mark.parametrize("has_natural_key", [True, False])
+@pytest.mark.parametrize("was_unknown", [True, False])
+def test_a_row_that_the_server_is_still_at_is_waited_for(has_natural_key: bool, was_unknown: bool) -> None:
+    """Such a conflict says that an earlier request with its key is not answered, and not that the thing is there."""
+    error = made("ConflictError", outcome="unknown", in_progress=True)
+
+    assert verdict_of(error, has_natural_key=has_natural_key, was_unknown=was_unknown).state == "unknown"
+
+
 def test_a_429_says_until_when() -> None:
     """In seconds since the Unix epoch."""
     assert follows(made("RateLimitError", retry_at=1060.0)) == Wait(1060.0, "what happened")
