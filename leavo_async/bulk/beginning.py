@@ -172,7 +172,13 @@ class Beginning:
             return
         if self._options.get("on_changed_source") != "new rows only" or not isinstance(source, Source):
             raise _changed(before)
-        journal.index_digests()
+        if (before.row_key or before.same_by) != (facts.row_key or facts.same_by):
+            raise ConfigError(
+                f"job {before.job} tells its rows apart by {_told_by(before)}, and this import by {_told_by(facts)}: "
+                "all would be new. Say the same, or import all of it once more: --new-run"
+            )
+        with journal.transaction():
+            journal.index_digests()
         spooler = self._spooler(journal, plan, only_new=True)
         spooler.take(source)
         with journal.transaction():
@@ -313,9 +319,15 @@ def _is_same_place(one: Facts, other: Facts) -> bool:
     return all(getattr(one, name) == getattr(other, name) for name in ("api", "place", "method", "path", "account"))
 
 
+def _told_by(facts: Facts) -> str:
+    return f"column {facts.row_key!r}" if facts.row_key else ", ".join(facts.same_by) or "all that they say"
+
+
 def _changed(before: Facts) -> ConfigError:
+    is_file = before.source_path is not None
     return ConfigError(
         f"{before.source} has changed since job {before.job} was begun with it; nothing was sent. Go on with the rows "
-        f"as they were: leavo jobs resume {before.job}. Or add the new rows: --on-changed-source new-rows-only. Or "
-        "import all of it once more: --new-run"
+        f"as they were: leavo jobs resume {before.job}. "
+        + ("Or add the new rows: --on-changed-source new-rows-only. " if is_file else "")
+        + "Or import all of it once more: --new-run"
     )

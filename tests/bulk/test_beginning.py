@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import shutil
+import sqlite3
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
@@ -14,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from leavo_async import ConfigError, LeavoClient
+from leavo_async import ConfigError, JournalError, LeavoClient
 from leavo_async.apis.leavo.imports import LEADS
 from leavo_async.bulk.job import BulkJob
 from leavo_async.bulk.journal import Journal, Verdict
@@ -309,6 +310,47 @@ async def test_new_rows_only_holds_for_a_finished_job_as_well(file: Path) -> Non
     assert plan.journal == first.journal
     assert (plan.to_send, plan.counts["done"]) == (1, 2)
     assert "Eva" in plan.first
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [({}, {"row_key": "name"}), ({"row_key": "name"}, {}), ({}, {"same_by": ["name"]}), ({}, {"same_by": []})],
+)
+async def test_new_rows_are_told_from_the_others_by_the_same_names(first: Any, second: Any, file: Path) -> None:
+    """By others each row would look like a new one, and be sent once more."""
+    begun = await prepared(file, name="leads", **first)
+    await asyncio.to_thread(finish, begun)
+    file.write_text(file.read_text() + EVA)
+
+    with pytest.raises(ConfigError, match="tells its rows apart by"):
+        await prepared(file, name="leads", on_changed_source="new rows only", **second)
+    assert len(await rows(await prepared(file, name="leads", on_changed_source="new rows only", **first))) == 3
+
+
+@pytest.mark.asyncio
+async def test_a_full_disk_is_told_when_new_rows_are_looked_for(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when they are written."""
+
+    def full(self: Journal) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    await prepared(file)
+    file.write_text(file.read_text() + EVA)
+    monkeypatch.setattr(Journal, "index_digests", full)
+    with pytest.raises(JournalError, match=r"cannot write the journal .*: database or disk is full"):
+        await prepared(file, on_changed_source="new rows only")
+
+
+@pytest.mark.asyncio
+async def test_rows_that_have_changed_are_refused_with_choices_that_they_have() -> None:
+    """Nobody can tell which rows of a list are new, and a job may well be finished."""
+    begun = await prepared([row(1)], name="May")
+    await asyncio.to_thread(finish, begun)
+
+    with pytest.raises(ConfigError, match=r"has changed since job \w+ was begun with it; nothing was sent") as caught:
+        await prepared([row(1), row(2)], name="May", on_changed_source="new rows only")
+    assert "new-rows-only" not in str(caught.value)
 
 
 @pytest.mark.asyncio
