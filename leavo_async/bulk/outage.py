@@ -30,6 +30,10 @@ class Outage:
         self._delay = 0.5
         self._unknown = 0
 
+    def refused(self) -> None:
+        """The server is there, but takes nothing for now: it is waited for as one that has answered."""
+        self._has_answered = True
+
     def failed(self, now: float, *, is_unknown: bool) -> float | None:
         """Seconds to wait before the next row; None to give up. now: seconds of a clock that never steps back."""
         self._unknown += is_unknown

@@ -16,12 +16,22 @@ from leavo_async.bulk.states import State
 from leavo_async.bulk.threads import to_its_end
 from leavo_async.bulk.verdicts import Stop, Wait, follows, is_about_the_row, verdict_of
 from leavo_async.bulk.writer import Writer
-from leavo_async.errors import ConflictError, JournalError, LeavoError
+from leavo_async.errors import (
+    ConflictError,
+    JournalError,
+    LeavoError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitError,
+    ResponseValidationError,
+)
 
 # Rows read ahead: one look into the journal for so many.
 _AHEAD = 256
 # Seconds. A server that asks for a longer pause than this has a quota, and somebody should know.
 _LONGEST_PAUSE = 3600.0
+# What no later look-up would find out: this key may not read, or the listing is not there, or not what was promised.
+_NO_LOOK_UP = (NotFoundError, PermissionDeniedError, ResponseValidationError)
 
 
 class Runner:
@@ -202,7 +212,9 @@ class Runner:
             verdict = verdict_of(
                 error, has_natural_key=self._sending.has_natural_key, was_unknown=row.state == "unknown"
             )
-            self._heed(error, is_unknown=verdict.state == "unknown")
+            # A success that cannot be read is somebody else's, as that of a network that wants one to log in first: if
+            # it is the first answer, one row is enough to find out.
+            self._heed(error, is_unknown=verdict.state == "unknown" and error.outcome != "done")
         else:
             self._outage.answered()
         self._record(sent, "in_flight", verdict)
@@ -219,6 +231,9 @@ class Runner:
     async def _look_up(self, row: OpenRow) -> None:
         try:
             found = await self._sending.find(row)
+        except _NO_LOOK_UP as error:
+            self._record(row, "unknown", row_held(f"its outcome is unknown, and the look-up failed: {error}"))
+            return
         except LeavoError as error:
             self._heed(error, is_unknown=False)
             if is_about_the_row(error):
@@ -262,6 +277,8 @@ class Runner:
             case Wait(until=until) as wait if until is not None:
                 self._pause_until(until, wait)
             case Wait() as wait:
+                if isinstance(error, RateLimitError):
+                    self._outage.refused()
                 self._suffer(wait, is_unknown=is_unknown)
             case None:
                 self._outage.answered()

@@ -11,7 +11,19 @@ from typing import Any, NamedTuple
 import pytest
 from blockbuster import BlockBuster
 
-from leavo_async import ConfigError, ConnectError, JournalError, RateLimitError, ReadError, UnprocessableError
+from leavo_async import (
+    ConfigError,
+    ConnectError,
+    JournalError,
+    LeavoError,
+    NotFoundError,
+    PermissionDeniedError,
+    ProtocolError,
+    RateLimitError,
+    ReadError,
+    ResponseValidationError,
+    UnprocessableError,
+)
 from leavo_async._sansio.idempotency import Repeat
 from leavo_async.bulk.journal import OpenRow, Spooled, Verdict
 from leavo_async.bulk.meter import Meter
@@ -256,6 +268,51 @@ async def test_a_look_up_that_always_fails_ends_the_run_and_not_the_row(tmp_path
 
     assert await bench.run() == Stop("unreachable", "the connection broke")
     assert bench.states == {"done": 1, "unknown": 1}
+
+
+@virtual_time
+@pytest.mark.parametrize(
+    "error",
+    [
+        PermissionDeniedError("no right to read", status=403),
+        NotFoundError("no such place", status=404),
+        ResponseValidationError("no listing"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_a_look_up_that_can_never_work_holds_its_row_and_nothing_else(error: LeavoError, tmp_path: Path) -> None:
+    """A key that may write and not read sends all rows; those that nobody else can tell are for you to look up."""
+    bench = Bench(tmp_path, 99, {2: [LOST], 3: [LOST]}, [error, error])
+
+    assert await bench.run() is None
+    assert bench.states == {"done": 97, "held": 2}
+    assert f"the look-up failed: {error}" in bench.reason(2)
+
+
+@virtual_time
+async def test_a_first_answer_of_429_is_waited_for(tmp_path: Path) -> None:
+    """The server is there, whether it says how long it wants to be let alone or not; but not for ever."""
+    bench = Bench(tmp_path, 3, {1: [RateLimitError("too many", status=429)] * 6})
+    assert await bench.run() is None
+    assert bench.states == {"done": 3}
+    assert [n for n, _ in bench.script.sent] == [1] * 7 + [2, 3]
+
+    (tmp_path / "2").mkdir()
+    bench = Bench(tmp_path / "2", 3, {1: [RateLimitError("too many", status=429)] * 999})
+    assert await bench.run() == Stop("unreachable", "too many")
+    assert bench.states == {"pending": 3}
+    assert 900 < bench.script.sent[-1][1] < 1000
+
+
+@virtual_time
+async def test_a_first_success_that_nobody_can_read_is_the_last(tmp_path: Path) -> None:
+    """It is not our server that answers so: no thousand rows for it, not even ten."""
+    page = ProtocolError("a page of HTML")
+    page.outcome = "done"
+    bench = Bench(tmp_path, 50, {1: [page]})
+
+    assert await bench.run() == Stop("unreachable", "a page of HTML")
+    assert bench.states == {"unknown": 1, "pending": 49}
 
 
 @virtual_time
