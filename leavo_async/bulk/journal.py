@@ -263,8 +263,14 @@ class Journal:
         """Whether a row is about the same thing."""
         return self._db.execute("SELECT 1 FROM row WHERE digest=?", (digest,)).fetchone() is not None
 
+    def twin(self, n: int, digest: bytes) -> int | None:
+        """The line of another row that is, or was to be, sent about the same thing; None without one."""
+        query = "SELECT line FROM row WHERE digest=? AND n<>? AND state NOT IN ('invalid', 'skipped') LIMIT 1"
+        row = self._db.execute(query, (digest, n)).fetchone()
+        return None if row is None else row[0]
+
     def index_digests(self) -> None:
-        """What makes `has_digest` quick."""
+        """What makes `has_digest` and `twin` quick."""
         self._db.execute("CREATE INDEX IF NOT EXISTS row_digest ON row(digest)")
 
     def is_open(self) -> bool:

@@ -41,9 +41,10 @@ def redrive(journal: Path, operation: Operation, mended: Source | None) -> Count
 
 
 def reconcile(journal: Path, *, resend: Iterable[int] = (), done: Iterable[int] = ()) -> Counter[str]:
-    """Settle held rows: these are to be sent again, those are there; the rest is looked up once more; gives how many.
+    """Settle rows of unknown outcome, held or not: these are to be sent again, those are there; gives how many.
 
-    It blocks. ConfigError for a row that is not held, or in both, or while another process works on the job.
+    The rest is looked up once more. It blocks. ConfigError for a row whose outcome is known, or that is in both, or
+    while another process works on the job.
     """
     begun = opened(journal)
     try:
@@ -75,6 +76,7 @@ def _mended(journal: Journal, operation: Operation, mended: Source) -> Counter[s
         ignored={*facts.ignored, *(column for column in facts.left_out if column in columns)},
         open_prefix=operation.open_prefix,
     )
+    journal.index_digests()
     counts: Counter[str] = Counter()
     for row in mended:
         if not row.is_empty:
@@ -86,16 +88,19 @@ def _mend(journal: Journal, operation: Operation, plan: MappingPlan, row: Row) -
     n = _number(row.values.get("_row"))
     if journal.state(n) not in _TO_MEND:
         return "not failed, or not of this job: left as they are"
-    values = {name: value for name, value in row.values.items() if name not in REASON_COLUMNS}
+    facts, values = journal.facts, {name: value for name, value in row.values.items() if name not in REASON_COLUMNS}
     try:
         body = body_of(Row(row.line, values, row.problem), plan, operation)
         written = written_body(body)
-        row_id, digest = identity_of(row, body, written, row_key=journal.facts.row_key, same_by=journal.facts.same_by)
+        row_id, digest = identity_of(row, body, written, row_key=facts.row_key, same_by=facts.same_by)
+        # Else it might be sent under the key of that row, and told to be done because that one is.
+        if (facts.row_key or facts.same_by) and (line := journal.twin(n, digest)) is not None:
+            raise InvalidRowError(f"the same as line {line}")
     except InvalidRowError as problem:
         journal.move(n, "invalid", str(problem))
         return "still invalid"
     journal.resend(n, written, row_id, digest)
-    journal.keep_cells(n, cells_of(values, journal.facts.columns))
+    journal.keep_cells(n, cells_of(values, facts.columns))
     return "to be sent"
 
 
@@ -106,7 +111,7 @@ def _number(told: object) -> int:
 
 
 def _reconciled(journal: Journal, resend: set[int], done: set[int]) -> Counter[str]:
-    held = [record.row for record in journal.rows("held")]
+    held = [record.row for record in journal.rows("held", "unknown", "in_flight")]
     if both := sorted(resend & done):
         raise ConfigError(f"row {_told(both)} is to be sent again and is there: say one of both")
     if wrong := sorted((resend | done) - set(held)):

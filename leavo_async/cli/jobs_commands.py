@@ -76,7 +76,7 @@ def jobs_redrive(job: str, mended: str | None, **told: Any) -> None:
 @display_options
 @connection_options
 def jobs_reconcile(job: str, resend: tuple[int, ...], done: tuple[int, ...], **told: Any) -> None:
-    """Settle rows that are held: as you say, or by looking them up once more."""
+    """Settle rows of unknown outcome, held or not: as you say, or by looking them up once more."""
     run(stoppable(partial(reconcile_job, job, resend, done, connection_of(told), display_of(told), options_of(told))))
 
 

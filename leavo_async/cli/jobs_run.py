@@ -118,7 +118,7 @@ async def reconcile_job(
     options: ImportOptions,
     stopper: Stopper,
 ) -> ExitCode:
-    """Settle rows that are held."""
+    """Settle rows of unknown outcome."""
     path = await in_thread(found, state_dir(), job)
     told = await in_thread(_reconciled, path, resend, done)
     return await _gone_on(path, connection, display, options, stopper, told)

@@ -278,6 +278,23 @@ async def test_a_row_that_is_mended_has_its_own_name(leavo_sandbox: Sandbox, tmp
 
 
 @pytest.mark.asyncio
+@pytest.mark.parametrize("options", [{"ignore": ["id"]}, {"row_key": "id"}], ids=["by its phone", "by its name"])
+async def test_a_row_that_is_mended_into_another_one_is_not_sent(
+    options: dict[str, Any], leavo_sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """It would have the key of that one: the server would give its answer, and this one would be told to be done."""
+    file = tmp_path / "leads.csv"
+    file.write_text(table(("a", "Ana", "+5511900000001"), ("", "Bea", "12")))
+    report = await prepared(leavo_sandbox, file, {1: Verdict("done", "created")}, **options)
+    right = {"_row": 2, "id": "b", "name": "Bea", "phone": "+5511900000002"}
+    same = {**right, **({"id": "a"} if "row_key" in options else {"phone": "+5511900000001"})}
+
+    assert await asyncio.to_thread(mended, report, same) == {"still invalid": 1}
+    assert (await records(report))[1].reason == "the same as line 2"
+    assert await asyncio.to_thread(mended, report, right) == {"to be sent": 1}
+
+
+@pytest.mark.asyncio
 async def test_invalid_rows_of_a_changed_file_are_not_counted_twice(leavo_sandbox: Sandbox, tmp_path: Path) -> None:
     """Those that are in the job already are no new ones; and what is invalid among the new ones joins it."""
     file = tmp_path / "leads.csv"
@@ -320,6 +337,17 @@ async def test_a_held_row_that_is_sent_again_keeps_its_key(leavo_sandbox: Sandbo
     await imported(leavo_sandbox, rows(1), journal_dir=report.journal.parent / "lost")
 
     assert [*first, *first] == keys(leavo_sandbox)
+
+
+@pytest.mark.asyncio
+async def test_a_row_that_no_run_can_settle_may_be_settled_by_hand(leavo_sandbox: Sandbox) -> None:
+    """The server may fail each look-up for it: whoever knows better need not wait until that has ended."""
+    unknown, lost = Verdict("unknown"), Verdict("in_flight")
+    report = await prepared(leavo_sandbox, rows(3), {1: unknown, 2: lost, 3: unknown})
+
+    told = await asyncio.to_thread(lambda: reconcile(report.journal, resend=[1], done=[2]))
+    assert told == {"to be sent": 1, "there": 1, "to be looked up": 1}
+    assert [row.state for row in await records(report)] == ["pending", "done", "unknown"]
 
 
 @pytest.mark.asyncio
