@@ -22,7 +22,7 @@ from leavo_async.bulk.run import Run
 from leavo_async.bulk.sources import AsyncSource, source_of
 from leavo_async.bulk.threads import in_thread, let_alone, to_its_end
 from leavo_async.bulk.verdicts import Stop, Why
-from leavo_async.errors import ConfigError
+from leavo_async.errors import ConfigError, JournalError
 from leavo_async.options import CallOptions
 from leavo_async.session import Session
 
@@ -91,6 +91,7 @@ class BulkJob:
             await self._check_key(begun.journal)
             self.stopped = await self._sent(begun) if plan.to_send else None
         finally:
+            self._asked = None
             await self.aclose()
         return await in_thread(report_of, begun.journal.path)
 
@@ -120,9 +121,14 @@ class BulkJob:
             await to_its_end(in_thread(begun.close))
 
     async def _begin_unless_aborted(self) -> None:
-        with Guard(Watch(asyncio.get_running_loop()), None, self._options.get("signal")) as guard:
-            return await self._begin()
-        raise guard.ending()
+        try:
+            with Guard(Watch(asyncio.get_running_loop()), None, self._options.get("signal")) as guard:
+                return await self._begin()
+        except JournalError as error:
+            problem = f"{error}; nothing was sent"
+        else:
+            raise guard.ending()
+        raise ConfigError(problem)
 
     async def _begin(self) -> None:
         """Keeps it at once, so that it is let go of whatever comes next."""

@@ -80,11 +80,16 @@ def new_spool(folder: Path) -> Path:
 
 
 def settle(spool: Path, target: Path) -> None:
-    """Move a filled journal to its place, safe on the disk first."""
-    with spool.open("rb") as file:
-        os.fsync(file.fileno())
-    spool.replace(target)
-    _sync_folder(target.parent)
+    """Move a filled journal to its place, safe on the disk first; ConfigError if it cannot be."""
+    try:
+        with spool.open("rb") as file:
+            os.fsync(file.fileno())
+        spool.replace(target)
+        _sync_folder(target.parent)
+        return
+    except OSError as error:
+        problem = error.strerror or type(error).__name__
+    raise ConfigError(f"cannot keep the journal {target}: {problem}; nothing was sent")
 
 
 def remove(journal: Path) -> None:

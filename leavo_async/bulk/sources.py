@@ -243,6 +243,8 @@ def _open(path: str | Path, name: str, stdin: BinaryIO | None) -> _Opened:
         if str(path) == "-":
             return _Opened(stdin or _stdin(), is_ours=False)
         return _opened_file(Path(path))
+    except ConfigError:
+        raise
     except (OSError, ValueError) as error:
         why = why_unreadable(error)
     raise ConfigError(f"cannot read {name}: {why}")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import io
+import os
 import shutil
 import sqlite3
 import sys
@@ -15,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from leavo_async import ConfigError, JournalError, LeavoClient
+from leavo_async import ConfigError, LeavoClient
 from leavo_async.apis.leavo.imports import LEADS
 from leavo_async.bulk.job import BulkJob
 from leavo_async.bulk.journal import Journal, Verdict
@@ -338,8 +340,47 @@ async def test_a_full_disk_is_told_when_new_rows_are_looked_for(file: Path, monk
     await prepared(file)
     file.write_text(file.read_text() + EVA)
     monkeypatch.setattr(Journal, "index_digests", full)
-    with pytest.raises(JournalError, match=r"cannot write the journal .*: database or disk is full"):
+    with pytest.raises(ConfigError, match=r"cannot write the journal .*: database or disk is full.*; nothing was sent"):
         await prepared(file, on_changed_source="new rows only")
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("what", ["spool", "index"])
+async def test_a_full_disk_before_anything_is_sent_is_a_refusal(
+    what: str, file: Path, monkeypatch: pytest.MonkeyPatch, journals_of_its_own: Path
+) -> None:
+    """It says so, and leaves nothing behind."""
+
+    def full(*args: Any) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(Journal, what, full)
+    with pytest.raises(ConfigError, match=r"database or disk is full; free some space.*; nothing was sent"):
+        await prepared(file)
+    assert not list(journals_of_its_own.glob("*.spool"))
+
+
+@pytest.mark.asyncio
+async def test_a_journal_that_cannot_be_moved_to_its_place_is_a_refusal(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk may say only then that it is full."""
+
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ConfigError, match=r"cannot keep the journal .*\.db: No space left on device; nothing was sent"):
+        await prepared(file)
+
+
+@pytest.mark.asyncio
+async def test_standard_input_that_is_closed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As some schedulers leave it."""
+    monkeypatch.setattr(sys, "stdin", None)
+
+    with pytest.raises(ConfigError, match="cannot read standard input: it is closed; name a file"):
+        await prepared("-")
 
 
 @pytest.mark.asyncio
