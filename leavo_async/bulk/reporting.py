@@ -40,7 +40,7 @@ def _report(journal: Journal, *, is_alive: bool) -> Report:
         empty=facts.empty,
         requests=sum(part.requests for part in slices),
         refused=sum(part.refused for part in slices),
-        seconds=sum(run.ended - run.started for run in runs),
+        seconds=sum(max(0.0, run.ended - run.started) for run in runs),
         runs=tuple(runs),
         slices=tuple(slices),
         events=tuple(journal.events()),

@@ -179,7 +179,8 @@ class Run:
     async def _tick(self, runner: Runner, writer: Writer, began: float) -> None:
         """Looks at the run now and then: shows how far it is, gives signs of life, watches the clock."""
         loop = asyncio.get_running_loop()
-        beat_at, until = loop.time(), self._options.get("max_seconds")
+        started = beat_at = loop.time()
+        until = self._options.get("max_seconds")
         while True:
             self._look(runner)
             now = self._wall()
@@ -188,7 +189,7 @@ class Run:
                 writer.beat(began, now)
                 for part in self._meter.slices(now):
                     writer.keep(part)
-            if until is not None and now - began >= until:
+            if until is not None and loop.time() - started >= until:
                 runner.stop(Stop("time", f"it has run for {until:g} s"))
             await asyncio.sleep(_TICK)
 

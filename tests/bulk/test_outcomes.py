@@ -227,6 +227,41 @@ async def test_stopped_before_it_began_it_sends_nothing() -> None:
 
 
 @pytest.mark.asyncio
+async def test_a_job_that_was_stopped_can_be_run_again() -> None:
+    """What it was told before holds for the run that it was told to."""
+    server = Server()
+    work = job(server, rows(10))
+    work.stop("early")
+    assert (await work.run()).stopped_by == "early"
+
+    assert (await work.run()).is_finished
+    assert Counter(server.written) == Counter(range(1, 11))
+
+
+@pytest.mark.asyncio
+async def test_a_clock_that_is_set_ends_no_run_and_mixes_up_none() -> None:
+    """How long it has run is a matter of time that has passed, and what came last is not the latest by the clock."""
+    clock = 1_700_000_000.0
+
+    def wall() -> float:
+        nonlocal clock
+        clock += 3600.0
+        return clock
+
+    work = job(Server({5: reply(401)}), rows(10), concurrency=1, max_seconds=60)
+    work._wall = wall
+    report = await work.run()
+    assert "401" in str(report.stopped_by)
+
+    clock = 1_600_000_000.0
+    work = job(Server({7: reply(402)}), rows(10), concurrency=1, max_seconds=60)
+    work._wall = wall
+    report = await work.run()
+    assert "402" in str(report.stopped_by)
+    assert report.counts["done"] == 6
+
+
+@pytest.mark.asyncio
 async def test_a_closed_session_tells_which_rows_were_under_way() -> None:
     """What may have been done is unknown, what was waiting is still to be sent."""
     server = Server()
