@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 from typing import Self, Unpack, cast
 
 from leavo_async._io.guard import Guard, Watch
 from leavo_async._sansio.explanation import Explanation
-from leavo_async.bulk.beginning import Beginning, Begun
+from leavo_async.bulk.beginning import Beginning, Begun, opened
 from leavo_async.bulk.facts import Facts, limit_of
 from leavo_async.bulk.journal import Journal
 from leavo_async.bulk.operation import Operation
@@ -52,6 +53,8 @@ class BulkJob:
         self._call = cast("CallOptions", {name: value for name, value in options.items() if name in OF_A_CALL})
         self._wall: Callable[[], float] = time.time
         self._reopened: str | None = None
+        self._journal: Path | None = None
+        self._has_read = False
         self._begun: Begun | None = None
         self._run: Run | None = None
         self._asked: Stop | None = None
@@ -112,6 +115,7 @@ class BulkJob:
         begun = self._begun
         if begun is not None and not begun.is_resumed:
             await to_its_end(in_thread(_removed, begun))
+            self._journal = None
         await self.aclose()
 
     async def aclose(self) -> None:
@@ -136,6 +140,12 @@ class BulkJob:
         if self._reopened is not None:
             self._begun = await to_its_end(in_thread(beginning.reopened, self._reopened), Begun.close)
             return
+        if self._journal is not None:
+            self._begun = await to_its_end(in_thread(opened, self._journal), Begun.close)
+            return
+        if self._has_read and isinstance(self._source, (Iterator, AsyncIterator)):
+            raise ConfigError("the source was read before, and can be read only once: give it anew; nothing was sent")
+        self._has_read = True
         source = await in_thread(
             source_of,
             self._source,
@@ -143,17 +153,15 @@ class BulkJob:
             delimiter=self._options.get("delimiter"),
             encoding=self._options.get("encoding"),
         )
-        if isinstance(source, AsyncSource):
-            try:
-                self._begun = await beginning.begin(source)
-            finally:
-                await source.aclose()
-            return
         try:
             self._begun = await beginning.begin(source)
+            self._journal = self._begun.journal.path
         finally:
-            # A thread may read it still, and wait for a row that never comes.
-            let_alone(source.close)
+            if isinstance(source, AsyncSource):
+                await source.aclose()
+            else:
+                # A thread may read it still, and wait for a row that never comes.
+                let_alone(source.close)
 
     def _told(self) -> Explanation:
         """What holds for its calls."""

@@ -6,7 +6,7 @@ import asyncio
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -236,6 +236,39 @@ async def test_a_job_that_was_stopped_can_be_run_again() -> None:
 
     assert (await work.run()).is_finished
     assert Counter(server.written) == Counter(range(1, 11))
+
+
+@pytest.mark.asyncio
+async def test_a_job_that_is_run_again_does_not_read_its_source_again() -> None:
+    """A generator has no rows left then, and an import of none would be told to be finished."""
+    server = Server({4: reply(401)})
+    work = job(server, iter(rows(10)), concurrency=1)
+    assert (await work.run()).counts["pending"] == 7
+
+    server.answers.clear()
+    report = await work.run()
+    assert (report.counts["done"], report.is_finished) == (10, True)
+
+
+@pytest.mark.asyncio
+async def test_a_source_that_was_read_in_part_is_not_taken_for_the_whole() -> None:
+    """The rows that a cancelled job has read are gone."""
+    read = asyncio.Event()
+
+    async def slow() -> AsyncIterator[dict[str, Any]]:
+        for row in rows(10):
+            yield row
+            if row["name"] == "5":
+                read.set()
+                await asyncio.sleep(60)
+
+    work = job(Server(), slow())
+    running = asyncio.create_task(work.run())
+    await read.wait()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    with pytest.raises(ConfigError, match="can be read only once: give it anew; nothing was sent"):
+        await work.run()
 
 
 @pytest.mark.asyncio
