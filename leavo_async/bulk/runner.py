@@ -274,10 +274,10 @@ class Runner:
         match follows(error):
             case Stop() as stop:
                 self.stop(stop)
-            case Wait(until=until) as wait if until is not None:
+            case Wait(until=until) as wait if until is not None and isinstance(error, RateLimitError):
                 self._pause_until(until, wait)
             case Wait() as wait:
-                if isinstance(error, RateLimitError):
+                if wait.until is not None or isinstance(error, RateLimitError):
                     self._outage.refused()
                 self._suffer(wait, is_unknown=is_unknown)
             case None:
@@ -295,7 +295,8 @@ class Runner:
         if delay is None:
             self.stop(Stop("unreachable", wait.because))
         else:
-            self._hold(delay)
+            asked = 0.0 if wait.until is None else wait.until - self._wall()
+            self._hold(max(delay, min(asked, _LONGEST_PAUSE)))
 
     def _hold(self, seconds: float) -> None:
         """Send nothing for so long; a longer pause that was asked for stays."""

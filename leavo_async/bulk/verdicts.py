@@ -77,13 +77,13 @@ def follows(error: LeavoError) -> Stop | Wait | None:
         case TLSError():
             return Stop("refused", str(error))
         case TransportError() | ServerError() | DeadlineError():
-            return Wait(None, str(error))
+            return Wait(error.retry_at, str(error))
         case _ if is_about_the_row(error):
             return None
         case _ if error.outcome == "not sent":
             return Stop("refused", str(error))
         case _:
-            return Wait(None, str(error))
+            return Wait(error.retry_at, str(error))
 
 
 def is_about_the_row(error: LeavoError) -> bool:

@@ -22,6 +22,7 @@ from leavo_async import (
     RateLimitError,
     ReadError,
     ResponseValidationError,
+    ServerError,
     UnprocessableError,
 )
 from leavo_async._sansio.idempotency import Repeat
@@ -302,6 +303,18 @@ async def test_a_first_answer_of_429_is_waited_for(tmp_path: Path) -> None:
     assert await bench.run() == Stop("unreachable", "too many")
     assert bench.states == {"pending": 3}
     assert 900 < bench.script.sent[-1][1] < 1000
+
+
+@virtual_time
+async def test_a_server_that_says_when_it_will_be_well_is_asked_then(tmp_path: Path) -> None:
+    """Also if it has never said anything else: not one row after the other must become one of unknown outcome."""
+    error = ServerError("in maintenance", status=503)
+    error.retry_at = 1000.0 + 301.0
+    bench = Bench(tmp_path, 9, {1: [error]})
+    assert await bench.run() is None
+    assert bench.states == {"done": 9}
+    assert bench.script.found_at == [301.0]
+    assert bench.script.sent[:2] == [(1, 0.0), (1, 302.0)]
 
 
 @virtual_time
