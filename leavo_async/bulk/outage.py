@@ -4,6 +4,9 @@ from __future__ import annotations
 
 # Rows of unknown outcome one after the other, before any that went well: more help nobody.
 _UNKNOWN_IN_A_ROW = 10
+# Of these, successes that nobody can read: one may be an accident, two are another server's, such as that of a network
+# that wants one to log in first.
+_UNREADABLE = 2
 _MAX_DELAY = 60.0
 
 
@@ -17,6 +20,7 @@ class Outage:
         self._next_at = 0.0
         self._delay = 0.5
         self._unknown = 0
+        self._unreadable = 0
 
     @property
     def is_answering(self) -> bool:
@@ -34,11 +38,13 @@ class Outage:
         """The server is there, but takes nothing for now: it is waited for as one that has answered."""
         self._has_answered = True
 
-    def failed(self, now: float, *, is_unknown: bool) -> float | None:
+    def failed(self, now: float, *, is_unknown: bool, is_unreadable: bool = False) -> float | None:
         """Seconds to wait before the next row; None to give up. now: seconds of a clock that never steps back."""
         self._unknown += is_unknown
+        self._unreadable += is_unreadable
         if not self._has_answered:
-            return 0.0 if is_unknown and self._unknown < _UNKNOWN_IN_A_ROW else None
+            is_enough = self._unknown >= _UNKNOWN_IN_A_ROW or self._unreadable >= _UNREADABLE
+            return 0.0 if is_unknown and not is_enough else None
         if self._since is None:
             self._since = now
         if now - self._since > self._patience:

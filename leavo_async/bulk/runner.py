@@ -212,9 +212,7 @@ class Runner:
             verdict = verdict_of(
                 error, has_natural_key=self._sending.has_natural_key, was_unknown=row.state == "unknown"
             )
-            # A success that cannot be read is somebody else's, as that of a network that wants one to log in first: if
-            # it is the first answer, one row is enough to find out.
-            self._heed(error, is_unknown=verdict.state == "unknown" and error.outcome != "done")
+            self._heed(error, is_unknown=verdict.state == "unknown")
         else:
             self._outage.answered()
         self._record(sent, "in_flight", verdict)
@@ -279,7 +277,7 @@ class Runner:
             case Wait() as wait:
                 if wait.until is not None or isinstance(error, RateLimitError):
                     self._outage.refused()
-                self._suffer(wait, is_unknown=is_unknown)
+                self._suffer(wait, is_unknown=is_unknown, is_unreadable=error.outcome == "done")
             case None:
                 self._outage.answered()
 
@@ -290,8 +288,8 @@ class Runner:
             self._hold(until - self._wall())
             self._writer.note(Event(self._wall(), "pause", wait.because))
 
-    def _suffer(self, wait: Wait, *, is_unknown: bool) -> None:
-        delay = self._outage.failed(self._clock(), is_unknown=is_unknown)
+    def _suffer(self, wait: Wait, *, is_unknown: bool, is_unreadable: bool) -> None:
+        delay = self._outage.failed(self._clock(), is_unknown=is_unknown, is_unreadable=is_unreadable)
         if delay is None:
             self.stop(Stop("unreachable", wait.because))
         else:
