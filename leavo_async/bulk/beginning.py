@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import secrets
 import uuid
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from leavo_async.bulk.facts import Facts, limit_of
 from leavo_async.bulk.journal import Journal
 from leavo_async.bulk.keys import file_digest, import_id
 from leavo_async.bulk.lock import JobLock
-from leavo_async.bulk.mapping import MappingPlan, plan_mapping
+from leavo_async.bulk.mapping import Fields, MappingPlan, plan_mapping
 from leavo_async.bulk.operation import Operation
 from leavo_async.bulk.options import ImportOptions
 from leavo_async.bulk.places import found, journal_path, known, made, new_spool, remove, settle, state_dir
@@ -84,6 +85,8 @@ class Beginning:
         for name in self._same_by() if is_named_alike else ():
             if name not in operation.fields:
                 raise ConfigError(f"same_by: there is no field {name!r} (fields: {', '.join(operation.fields)})")
+        if not source.columns and source.path is None:
+            return MappingPlan({}, (), Fields(operation.fields), frozenset())  # nothing came, and that may be right
         row_key = options.get("row_key")
         if row_key is not None and row_key not in source.columns:
             raise ConfigError(f"row key: there is no column {row_key!r} (columns: {', '.join(source.columns)})")
@@ -116,12 +119,20 @@ class Beginning:
             ignored=tuple(sorted(plan.ignored)),
             row_key=self._options.get("row_key"),
             same_by=self._same_by(),
-            account=self._options.get("account", ""),
+            account=self._account(),
             limit=limit,
             limit_per_minute=limit_per_minute,
             created=self._wall(),
             key_salt=secrets.token_hex(16),
         )
+
+    def _account(self) -> str:
+        """What the account is called; and what stands for fields of the calls, which may say whose it is."""
+        account, headers = self._options.get("account", ""), self._options.get("headers")
+        if not headers:
+            return account
+        fields = sorted((name.lower(), str(value)) for name, value in headers.items())
+        return f"{account} with headers {import_id(*itertools.chain(*fields))[:8]}".strip()
 
     def _id(self, facts: Facts) -> str:
         """The same for the same import; content counts only where rows have no names of their own."""

@@ -17,8 +17,9 @@ from leavo_async.bulk.spool import body_of, identity_of, written_body
 from leavo_async.bulk.states import State
 from leavo_async.errors import ConfigError
 
+_LEFT = "not failed, or not of this job: left as they are"
 # The only ones that were certainly not done.
-_TO_MEND: tuple[State, ...] = ("failed", "invalid")
+_TO_MEND: tuple[State, ...] = ("failed", "invalid", "pending")
 # SQLite takes any number that is not longer. https://www.sqlite.org/datatype3.html
 _DIGITS = 18
 
@@ -78,16 +79,18 @@ def _mended(journal: Journal, operation: Operation, mended: Source) -> Counter[s
     )
     journal.index_digests()
     counts: Counter[str] = Counter()
+    seen: set[int] = set()
     for row in mended:
         if not row.is_empty:
-            counts[_mend(journal, operation, plan, row)] += 1
+            n = _number(row.values.get("_row"))
+            counts[_LEFT if n in seen else _mend(journal, operation, plan, n, row)] += 1
+            seen.add(n)
     return counts
 
 
-def _mend(journal: Journal, operation: Operation, plan: MappingPlan, row: Row) -> str:
-    n = _number(row.values.get("_row"))
+def _mend(journal: Journal, operation: Operation, plan: MappingPlan, n: int, row: Row) -> str:
     if journal.state(n) not in _TO_MEND:
-        return "not failed, or not of this job: left as they are"
+        return _LEFT
     facts, values = journal.facts, {name: value for name, value in row.values.items() if name not in REASON_COLUMNS}
     try:
         body = body_of(Row(row.line, values, row.problem), plan, operation)

@@ -80,7 +80,7 @@ class Run:
 
     async def _begun(self, writer: Writer, began: float) -> Runner:
         """All in its place, and the rows that a killed process has left in flight known to be of unknown outcome."""
-        alive_at = await writer.do(lambda journal: _last_life(journal, began))
+        await writer.do(lambda journal: _begin(journal, began))
         counts, outcomes, unknown = await writer.do(
             lambda journal: (journal.counts(), journal.outcomes(), journal.unknown())
         )
@@ -104,7 +104,6 @@ class Run:
             workers=self._workers,
             quarantine=options.get("quarantine", 60.0),
             patience=options.get("patience", 900.0),
-            alive_at=alive_at,
             max_failed=most_failed(options.get("max_failed"), meter.total),
             wall=self._wall,
         )
@@ -231,12 +230,10 @@ class Run:
         )
 
 
-def _last_life(journal: Journal, began: float) -> float:
-    """When the last run has shown its last sign of life, or 0.0; from now on this one is the one that works."""
-    runs = journal.runs()
+def _begin(journal: Journal, began: float) -> None:
+    """From now on this run is the one that works."""
     journal.adopt()
     journal.begin_run(began)
-    return max((run.ended + (_BEAT if run.how == "running" else 0.0) for run in runs), default=0.0)
 
 
 def _per_minute(status: Status, rates: Sequence[RateLimit]) -> float | None:

@@ -11,7 +11,7 @@ from leavo_async.bulk.journal import OpenRow, Verdict
 from leavo_async.bulk.meter import Meter
 from leavo_async.bulk.outage import Outage
 from leavo_async.bulk.sending import Sending
-from leavo_async.bulk.settling import Way, due, resends, way
+from leavo_async.bulk.settling import Way, resends, way
 from leavo_async.bulk.states import State
 from leavo_async.bulk.threads import to_its_end
 from leavo_async.bulk.verdicts import Stop, Wait, follows, is_about_the_row, verdict_of
@@ -38,7 +38,7 @@ class Runner:
     """Sends what is pending and settles what is unknown, a few rows at a time, until nothing is left or it is stopped.
 
     workers: gives how many rows may be under way. quarantine: seconds for which a row of unknown outcome is let alone.
-    alive_at: the last sign of life of the run before. max_failed: rows that may fail before it stops.
+    max_failed: rows that may fail before it stops.
     wall: seconds since the Unix epoch.
     """
 
@@ -52,7 +52,6 @@ class Runner:
         workers: Callable[[], int],
         quarantine: float,
         patience: float,
-        alive_at: float,
         max_failed: int | None,
         wall: Callable[[], float],
     ) -> None:
@@ -72,8 +71,8 @@ class Runner:
         self._ready: deque[OpenRow] = deque()
         # The loop's clock and not the wall's, which may be set: a quarantine that is cut short makes things twice.
         self._clock = asyncio.get_running_loop().time
-        now = wall()
-        self._unknown = deque((self._clock() + due(row, quarantine, alive_at, now), row) for row in unknown)
+        # All of the quarantine, for clocks that have been set since tell nothing of when it began.
+        self._unknown = deque((self._clock() + quarantine, row) for row in unknown)
         self._changed = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._failure: BaseException | None = None

@@ -62,12 +62,3 @@ def way(row: OpenRow, means: Means, now: float) -> Way:
 def resends(found: Found, means: Means) -> bool:
     """Whether a look-up has shown that it was not done."""
     return not found.things and found.is_all and means.sees_all
-
-
-def due(row: OpenRow, quarantine: float, alive_at: float, now: float) -> float:
-    """Seconds until it may be settled: the server may still be at it, and its listings behind.
-
-    alive_at: the last sign of life of the process that sent it. Never more than the quarantine, however clocks stand.
-    """
-    until = max(row.last_sent or 0.0, alive_at) + quarantine
-    return min(max(until - now, 0.0), quarantine)

@@ -362,3 +362,22 @@ async def test_a_slow_disk_is_met_with_more_rows_at_a_time(
     await imported(leavo_sandbox, rows(5))
 
     assert max(told) > 700
+
+
+@pytest.mark.asyncio
+async def test_headers_may_say_whose_the_rows_are(leavo_sandbox: Sandbox) -> None:
+    """The same rows for another tenant are another import."""
+    one = await imported(leavo_sandbox, rows(2), headers={"X-Tenant": "acme"})
+    other = await imported(leavo_sandbox, rows(2), headers={"x-tenant": "other"})
+    again = await imported(leavo_sandbox, rows(2), headers={"x-tenant": "acme"})
+
+    assert (one.job == again.job, one.job == other.job) == (True, False)
+    assert len(leavo_sandbox.ledger.requests) == 4
+
+
+@pytest.mark.asyncio
+async def test_nothing_to_import_is_no_mistake(leavo_sandbox: Sandbox) -> None:
+    """A filter may leave nothing over."""
+    report = await imported(leavo_sandbox, [])
+
+    assert (report.is_finished, sum(report.counts.values())) == (True, 0)

@@ -111,7 +111,7 @@ async def test_told_twice_it_is_one_new_key(leavo_sandbox: Sandbox) -> None:
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize("state", [state for state in STATES if state not in ("failed", "invalid")])
+@pytest.mark.parametrize("state", [state for state in STATES if state not in ("failed", "invalid", "pending")])
 async def test_what_has_not_failed_is_left_as_it_is(state: str, leavo_sandbox: Sandbox) -> None:
     """It is there, or may be: a new key would make it a second time."""
     report = await prepared(leavo_sandbox, rows(2), {1: Verdict(state), 2: Verdict("failed")})  # type: ignore[arg-type]
@@ -122,6 +122,16 @@ async def test_what_has_not_failed_is_left_as_it_is(state: str, leavo_sandbox: S
     assert told == {"not failed, or not of this job: left as they are": 1}
     assert await asyncio.to_thread(redrive, report.journal, LEADS, None) == {"to be sent": 1}
     assert (await records(report))[0] == before
+
+
+@pytest.mark.asyncio
+async def test_a_row_that_is_still_to_be_sent_can_be_mended_too(leavo_sandbox: Sandbox) -> None:
+    """It may be the one that ends every run, and it was certainly not done."""
+    report = await prepared(leavo_sandbox, rows(2), {1: Verdict("pending"), 2: Verdict("pending")})
+
+    told = await asyncio.to_thread(mended, report, {"_row": 1, "name": "Bea", "phone": "+5511900000009"})
+    assert told == {"to be sent": 1}
+    assert [row.values["name"] for row in await records(report)] == ["Bea", rows(2)[1]["name"]]
 
 
 @pytest.mark.asyncio

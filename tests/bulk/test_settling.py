@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from leavo_async._sansio.idempotency import Repeat
-from leavo_async.bulk.settling import MAX_TRIES, Found, Means, Way, due, resends, way
+from leavo_async.bulk.settling import MAX_TRIES, Found, Means, Way, resends, way
 
 from .journals import open_row
 
@@ -88,33 +86,3 @@ def test_a_row_whose_key_brings_no_answer_is_looked_up(tries: int, can_look_up: 
 def test_what_shows_that_a_row_was_not_done(found: Found, sees_all: bool, expected: bool) -> None:
     """Nothing found, to the end of a listing that shows everything."""
     assert expected is resends(found, Means(Repeat.NATURAL, DAY, can_look_up=True, sees_all=sees_all))
-
-
-@pytest.mark.parametrize(
-    ("last_sent", "alive_at", "now", "expected"),
-    [
-        (1000.0, 0.0, 1000.0, 60.0),
-        (1000.0, 0.0, 1059.5, 0.5),
-        (1000.0, 0.0, 1060.0, 0.0),
-        (1000.0, 0.0, 9000.0, 0.0),
-        (1000.0, 1030.0, 1060.0, 30.0),
-        (1000.0, 1030.0, 1090.0, 0.0),
-        (None, 0.0, 1000.0, 0.0),
-        (None, 1000.0, 1000.0, 60.0),
-        (9000.0, 0.0, 1000.0, 60.0),
-        (1000.0, 9000.0, 1000.0, 60.0),
-    ],
-)
-def test_a_row_is_let_alone_for_the_quarantine(
-    last_sent: float | None, alive_at: float, now: float, expected: float
-) -> None:
-    """From when it may last have been sent; all of it, not more, where the clock has gone back since."""
-    assert expected == due(open_row(last_sent=last_sent), 60.0, alive_at, now)
-
-
-@given(st.floats(0, 1e10), st.floats(0, 1e10), st.floats(0, 1e10), st.floats(0, 1e4))
-def test_a_quarantine_is_never_longer_than_itself(
-    last_sent: float, alive_at: float, now: float, quarantine: float
-) -> None:
-    """However the clocks stand."""
-    assert 0 <= due(open_row(last_sent=last_sent), quarantine, alive_at, now) <= quarantine

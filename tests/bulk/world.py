@@ -16,7 +16,7 @@ from leavo_async.bulk.history import Event
 from leavo_async.bulk.journal import Journal, OpenRow, Verdict
 from leavo_async.bulk.keys import row_key
 from leavo_async.bulk.meter import Meter
-from leavo_async.bulk.run import _last_life
+from leavo_async.bulk.run import _begin
 from leavo_async.bulk.runner import Runner
 from leavo_async.bulk.settling import Found, Means
 from leavo_async.errors import AuthenticationError, ConflictError
@@ -200,7 +200,7 @@ class World:
         journal = in_vain(self._path)
         began = self.wall()
         with journal.transaction():
-            alive_at = _last_life(journal, began)
+            _begin(journal, began)
         writer = InlineWriter(journal)
         runner = Runner(
             writer,  # type: ignore[arg-type]
@@ -210,7 +210,6 @@ class World:
             workers=lambda: self._workers,
             quarantine=QUARANTINE,
             patience=3600.0,
-            alive_at=alive_at,
             max_failed=None,
             wall=self.wall,
         )
