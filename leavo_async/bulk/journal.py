@@ -47,10 +47,10 @@ _INSERT = "INSERT INTO row (n, line, row_id, state, body, cells, digest, code, r
 _INTEND = "UPDATE row SET state='in_flight', first_sent=coalesce(first_sent, ?1), last_sent=?1 WHERE n=?2"
 _RECORD = """
 UPDATE row SET state=?1, outcome=?2, status=?3, code=?4, reason=?5, field=?6, id=?7, request_id=?8, last_sent=?9,
-    attempts=attempts + ?10, tries=tries + (?1 = 'unknown'),
-    body=CASE WHEN ?1 = 'done' THEN NULL ELSE body END, cells=CASE WHEN ?1 = 'done' THEN NULL ELSE cells END
+    attempts=attempts + ?10, tries=tries + (?1 = 'unknown')
 WHERE n=?11
 """
+_EMPTY = "UPDATE row SET body=NULL, cells=NULL, row_id=NULL WHERE n=? AND state='done'"
 _LEFT = "the process that sent it ended before its outcome was known"
 _OPENED = "SELECT n, line, row_id, gen, state, body, first_sent, last_sent, tries FROM row"
 _CELLS = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str)
@@ -135,7 +135,7 @@ class Journal:
         with _refusing(path):
             connection = sqlite3.connect(_address(path, "rw"), uri=True, check_same_thread=False, timeout=5.0)
             try:
-                connection.execute("PRAGMA secure_delete=FAST")
+                connection.execute("PRAGMA secure_delete=ON")  # FAST leaves what was long, on pages of its own
                 _check_version(connection, path)
                 _check_pages(connection, path)
                 # Not on a network drive, which has no shared memory: there a rollback journal is as safe, and slower.
@@ -214,6 +214,7 @@ class Journal:
         """What came of a row. One that is done is emptied: it is somebody's data, and nobody needs it any more."""
         *told, attempts = verdict
         self._db.execute(_RECORD, (*told, now, attempts, n))
+        self._db.execute(_EMPTY, (n,))
 
     def adopt(self) -> int:
         """Rows in flight whose process is gone have an unknown outcome; gives how many."""
@@ -256,8 +257,7 @@ class Journal:
     def move(self, n: int, state: State, reason: str = "", outcome: Outcome | None = None) -> None:
         """Put a row into a state, because somebody has said so."""
         self._db.execute("UPDATE row SET state=?, reason=?, outcome=?, tries=0 WHERE n=?", (state, reason, outcome, n))
-        if state == "done":
-            self._db.execute("UPDATE row SET body=NULL, cells=NULL WHERE n=?", (n,))
+        self._db.execute(_EMPTY, (n,))
 
     def has_digest(self, digest: bytes) -> bool:
         """Whether a row is about the same thing."""
