@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, NamedTuple
+
+import pydantic
 
 from leavo_async._sansio.explanation import Explanation
 
@@ -59,8 +62,10 @@ class Facts(NamedTuple):
 
     @classmethod
     def of(cls, told: Any) -> Facts:
-        """From what a journal has kept, in which each tuple is a list."""
-        kept: dict[str, Any] = dict(told)
-        for name in ("columns", "left_out", "ignored", "same_by"):
-            kept[name] = tuple(kept[name])
-        return cls(**kept)
+        """From what a journal has kept, in which each tuple is a list; ValueError if that is something else."""
+        return _checked().validate_python(told)
+
+
+@cache
+def _checked() -> pydantic.TypeAdapter[Facts]:
+    return pydantic.TypeAdapter(Facts)

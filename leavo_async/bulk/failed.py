@@ -13,7 +13,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TextIO
 
-from leavo_async.bulk.journal import Journal
+from leavo_async.bulk.journal import Journal, viewing
 from leavo_async.bulk.states import RowRecord, State
 from leavo_async.errors import ConfigError
 
@@ -40,24 +40,16 @@ def write_failed(path: Path, journal: Path, *states: State) -> int:
 
     It blocks. Raises OSError if it cannot be written.
     """
-    opened = Journal.view(journal)
-    try:
+    with viewing(journal) as opened:
         rows = opened.rows(*(states or OPEN_STATES))
         first = next(rows, None)
-        if first is None:
-            return 0
-        return _write(path, _columns(opened, states), chain([first], rows))
-    finally:
-        opened.close()
+        return 0 if first is None else _write(path, _columns(opened, states), chain([first], rows))
 
 
 def print_failed(file: TextIO, journal: Path, *states: State) -> int:
     """Write them into an open file; gives how many. It blocks."""
-    opened = Journal.view(journal)
-    try:
+    with viewing(journal) as opened:
         return _write_csv(file, _columns(opened, states), opened.rows(*(states or OPEN_STATES)))
-    finally:
-        opened.close()
 
 
 def check_target(path: str | Path, source: str | Path | None) -> Path:

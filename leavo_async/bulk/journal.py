@@ -13,7 +13,7 @@ import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple, cast
@@ -342,11 +342,28 @@ class Journal:
     def _values(self, cells: bytes | None) -> Mapping[str, Any]:
         if cells is None:
             return MappingProxyType({})
-        found = json.loads(cells)
-        return dict(zip(self.facts.columns, found, strict=True)) if isinstance(found, list) else found
+        with suppress(ValueError):
+            found = json.loads(cells)
+            return dict(zip(self.facts.columns, found, strict=True) if isinstance(found, list) else found)
+        raise ConfigError(f"the journal {self.path} is damaged: a row has no cells that can be read")
 
     def _read_facts(self) -> Facts:
-        return Facts.of(json.loads(self._db.execute("SELECT facts FROM job").fetchone()[0]))
+        found = self._db.execute("SELECT facts FROM job").fetchone()
+        with suppress(ValueError):
+            return Facts.of(found and json.loads(found[0]))
+        raise ConfigError(f"{self.path} does not say what it is the journal of; nothing was sent")
+
+
+@contextmanager
+def viewing(path: Path) -> Generator[Journal, None, None]:
+    """A journal to be read, also while a job writes it; ConfigError if it cannot be, even if that shows later."""
+    try:
+        with closing(Journal.view(path)) as journal:
+            yield journal
+        return
+    except sqlite3.Error as error:
+        problem = str(error)
+    raise ConfigError(f"cannot read the journal {path}: {problem}")
 
 
 def cells_of(values: Mapping[str, Any], columns: tuple[str, ...]) -> str:
@@ -356,7 +373,7 @@ def cells_of(values: Mapping[str, Any], columns: tuple[str, ...]) -> str:
 
 
 def _written(facts: Facts) -> str:
-    return json.dumps(facts._asdict(), ensure_ascii=False)
+    return json.dumps(facts._asdict())  # in ASCII: not every name of a file is UTF-8, which SQLite asks for
 
 
 def _address(path: Path, mode: str) -> str:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from leavo_async.bulk.facts import Facts
-from leavo_async.bulk.journal import Journal
+from leavo_async.bulk.journal import viewing
 from leavo_async.bulk.lock import JobLock, is_locked
 from leavo_async.errors import ConfigError
 
@@ -45,9 +45,11 @@ def journal_path(folder: Path, import_id: str) -> Path:
 
 def journals(folder: Path) -> list[Path]:
     """All that are there, the latest first."""
-    with suppress(OSError):
-        return sorted(folder.glob(f"*{_SUFFIX}"), key=lambda path: path.stat().st_mtime, reverse=True)
-    return []
+    seen: list[tuple[float, Path]] = []
+    for path in folder.glob(f"*{_SUFFIX}"):
+        with suppress(OSError):  # removed meanwhile, or a link to nothing: no reason not to see the others
+            seen.append((path.stat().st_mtime, path))
+    return [path for _, path in sorted(seen, reverse=True)]
 
 
 def found(folder: Path, job: str) -> Path:
@@ -62,13 +64,9 @@ def found(folder: Path, job: str) -> Path:
 def known(folder: Path, *, finished: bool) -> Iterator[Facts]:
     """The facts of each job, the latest first. finished: of those too that have no rows left."""
     for path in journals(folder):
-        with suppress(ConfigError):
-            journal = Journal.view(path)
-            try:
-                if finished or journal.is_open():
-                    yield journal.facts
-            finally:
-                journal.close()
+        with suppress(ConfigError), viewing(path) as journal:
+            if finished or journal.is_open():
+                yield journal.facts
 
 
 def new_spool(folder: Path) -> Path:

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from leavo_async.bulk.history import Run
-from leavo_async.bulk.journal import Journal
+from leavo_async.bulk.journal import Journal, viewing
 from leavo_async.bulk.lock import is_locked
 from leavo_async.bulk.report import Reason, Report
 from leavo_async.bulk.states import STATES, RowRecord, State
@@ -18,11 +18,8 @@ _REASONS = 100
 def report_of(path: Path) -> Report:
     """What became of a job. It blocks: it reads all rows. ConfigError if there is no journal that can be read."""
     is_alive = is_locked(path)
-    journal = Journal.view(path)
-    try:
+    with viewing(path) as journal:
         return _report(journal, is_alive=is_alive)
-    finally:
-        journal.close()
 
 
 def _report(journal: Journal, *, is_alive: bool) -> Report:
@@ -58,8 +55,5 @@ def _stopped_by(runs: list[Run], *, is_open: bool) -> str | None:
 
 
 def _rows(path: Path, *states: State) -> Iterator[RowRecord]:
-    journal = Journal.view(path)
-    try:
+    with viewing(path) as journal:
         yield from journal.rows(*states)
-    finally:
-        journal.close()

@@ -173,7 +173,7 @@ def _json(report: ExportReport, seconds: float) -> str:
         "next_since": _next_since(report),
         "exit_code": int(ExitCode.DONE),
     }
-    return json.dumps(told, ensure_ascii=False)
+    return json.dumps(told)
 
 
 def _next_since(report: ExportReport) -> str:

@@ -19,7 +19,7 @@ from leavo_async.apis.leavo.imports import LEADS
 from leavo_async.bulk.facts import Facts
 from leavo_async.bulk.failed import check_target, print_failed, write_failed
 from leavo_async.bulk.job import BulkJob
-from leavo_async.bulk.journal import Journal
+from leavo_async.bulk.journal import viewing
 from leavo_async.bulk.lock import is_locked
 from leavo_async.bulk.options import ImportOptions
 from leavo_async.bulk.places import found, journals, purge, state_dir
@@ -174,9 +174,8 @@ async def _connected(facts: Facts, connection: Connection) -> AsyncGenerator[Lea
 
 def _known(path: Path) -> Facts:
     """The facts of a job; ConfigError if the command line cannot go on with it."""
-    journal = Journal.view(path)
-    journal.close()
-    facts = journal.facts
+    with viewing(path) as journal:
+        facts = journal.facts
     if (facts.api, facts.method, facts.path) != (LEAVO.name, LEADS.method, LEADS.path):
         raise ConfigError(
             f"job {facts.job} imports {facts.name} by way of {facts.api}: go on with it where it was begun, in Python "

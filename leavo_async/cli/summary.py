@@ -54,7 +54,7 @@ def report_json(report: Report, code: ExitCode, read_back: int | None, written: 
         "journal": str(report.journal),
         "exit_code": int(code),
     }
-    return json.dumps(told, ensure_ascii=False)
+    return json.dumps(told)
 
 
 def open_row_lines(report: Report, written: str | None, *, asked: bool) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import stat
 import time
 from pathlib import Path
@@ -24,6 +25,7 @@ from leavo_async.bulk.places import (
     settle,
     state_dir,
 )
+from leavo_async.bulk.reporting import report_of
 
 from .journals import FACTS, filled, quick
 
@@ -50,6 +52,20 @@ def test_each_variable_names_the_place(
         monkeypatch.setenv(name, value)
 
     assert state_dir() == Path(expected)
+
+
+def test_one_bad_journal_hides_no_other_job(tmp_path: Path) -> None:
+    """A link to nothing, and a journal that has lost its rows: an import must still find the one it was begun with."""
+    good = filled(tmp_path / "good.db")
+    (tmp_path / "link.db").symlink_to(tmp_path / "nothing")
+    with sqlite3.connect(filled(tmp_path / "bad.db")) as connection:
+        connection.execute("DROP TABLE row")
+    connection.close()
+
+    assert good in journals(tmp_path)
+    assert list(known(tmp_path, finished=False)) == [FACTS]
+    with pytest.raises(ConfigError, match=r"cannot read the journal .*bad\.db: no such table"):
+        report_of(tmp_path / "bad.db")
 
 
 def test_a_new_folder_is_for_nobody_else(tmp_path: Path) -> None:
