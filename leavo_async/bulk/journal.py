@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import stat
 import threading
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Mapping
@@ -133,6 +134,7 @@ class Journal:
     def open(cls, path: Path) -> Journal:
         """To go on with it; whoever opens it has its lock."""
         with _refusing(path):
+            _check_owner(path)
             connection = sqlite3.connect(_address(path, "rw"), uri=True, check_same_thread=False, timeout=5.0)
             try:
                 connection.execute("PRAGMA secure_delete=ON")  # FAST leaves what was long, on pages of its own
@@ -379,6 +381,15 @@ def _written(facts: Facts) -> str:
 def _address(path: Path, mode: str) -> str:
     """With a mode under which SQLite makes no file that is not there."""
     return f"{path.absolute().as_uri()}?mode={mode}"
+
+
+def _check_owner(path: Path) -> None:
+    """ConfigError for a file that others may have laid there: it says where rows, and the key, are sent to."""
+    found = path.lstat()
+    if not stat.S_ISREG(found.st_mode):
+        raise ConfigError(f"the journal {path} is no regular file; nothing was sent")
+    if hasattr(os, "geteuid") and found.st_uid not in (os.geteuid(), 0):
+        raise ConfigError(f"the journal {path} belongs to somebody else; nothing was sent")
 
 
 def _check_version(connection: sqlite3.Connection, path: Path) -> None:

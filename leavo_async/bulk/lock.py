@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from contextlib import suppress
@@ -33,6 +34,7 @@ class JobLock:
         connection = None
         try:
             _make(path)
+            _check(path)
             connection = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
             connection.execute("BEGIN EXCLUSIVE")
             return cls(path, connection)
@@ -60,9 +62,16 @@ def _make(path: Path) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
 
+def _check(path: Path) -> None:
+    if not path.is_file():  # such as a pipe, which SQLite would wait for
+        raise OSError(errno.EINVAL, f"{path} is no regular file")
+
+
 def is_locked(journal: Path) -> bool:
     """Whether a process works on it at this moment. It blocks."""
     path = journal.with_suffix(".lock")
+    if not path.is_file():
+        return False
     try:
         connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=0.0)
     except sqlite3.Error:

@@ -103,6 +103,22 @@ def test_a_journal_that_is_not_there_is_not_made(how: str, tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="files have no owner's number")
+def test_a_journal_of_somebody_else_is_not_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says where rows and the key are sent; in a folder that others may write to it may be theirs, or a link."""
+    path, link = filled(tmp_path / "job.db"), tmp_path / "link.db"
+    link.symlink_to(path)
+    with pytest.raises(ConfigError, match="is no regular file; nothing was sent"):
+        Journal.open(link)
+    Journal.open(path).close()
+    if os.geteuid() == 0:
+        os.chown(path, 4242, -1)  # root's own are trusted
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: 4242)
+    with pytest.raises(ConfigError, match="belongs to somebody else; nothing was sent"):
+        Journal.open(path)
+
+
 @AS_ROOT
 def test_a_journal_that_may_only_be_read_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
     """By who would write it; who looks at it may."""

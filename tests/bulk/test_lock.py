@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import subprocess
 import sys
@@ -52,6 +53,16 @@ def test_a_second_process_is_refused_until_the_first_is_killed(journal: Path, ow
 
     JobLock.take(journal).release()
     assert not is_locked(journal)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+def test_a_pipe_in_its_place_is_not_waited_for(journal: Path) -> None:
+    """Who lays one there must not make every command hang."""
+    os.mkfifo(journal.with_suffix(".lock"))
+
+    assert not is_locked(journal)
+    with pytest.raises(ConfigError, match="is no regular file; nothing was sent"):
+        JobLock.take(journal)
 
 
 def test_to_ask_for_a_lock_does_not_give_it_back(journal: Path) -> None:
