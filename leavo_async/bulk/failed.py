@@ -13,6 +13,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TextIO
 
+from leavo_async.bulk.formats import guarded
 from leavo_async.bulk.journal import Journal, viewing
 from leavo_async.bulk.states import RowRecord, State
 from leavo_async.errors import ConfigError
@@ -98,13 +99,15 @@ def _write(path: Path, columns: Sequence[str], rows: Iterator[RowRecord]) -> int
 
 
 def _write_csv(file: TextIO, columns: Sequence[str], rows: Iterable[RowRecord]) -> int:
-    # Cells that begin with = + - @ are NOT defused with a quote, as OWASP advises for spreadsheets: phones begin
-    # with +, and the file must import again as it was. https://owasp.org/www-community/attacks/CSV_Injection
+    # The source's cells that begin with = + - @ are NOT defused with a quote, as OWASP advises for spreadsheets: the
+    # file must import again as it was. The server's words are, for an import leaves them out.
+    # https://owasp.org/www-community/attacks/CSV_Injection
     # The header is quoted throughout, so that no name in it can be taken for a delimiter.
     csv.writer(file, quoting=csv.QUOTE_ALL).writerow([*columns, *REASON_COLUMNS])
     writer, count = csv.writer(file), 0
     for row in rows:
-        writer.writerow([*(_cell(row.values.get(column)) for column in columns), *map(_cell, _reasons(row))])
+        cells = [_cell(row.values.get(column)) for column in columns]
+        writer.writerow([*cells, *(guarded(_cell(reason)) for reason in _reasons(row))])
         count += 1
     return count
 

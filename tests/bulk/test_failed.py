@@ -46,6 +46,18 @@ def failed(folder: Path, *rows: Row, columns: Sequence[str] = ("name", "phone"))
     return read(folder / "failed.csv")
 
 
+def test_what_a_server_says_is_no_formula_in_a_spreadsheet(folder: Path) -> None:
+    """What the row had is as it was, for it is imported again."""
+    verdict = REFUSED._replace(code="=1+1", reason="@SUM(A1)", field="-x", request_id='=cmd|"/c calc"!A0')
+    write_failed(folder / "f.csv", journal_of(folder.parent / "job", (Row(2, {"name": "=Ana"}), verdict)))
+    (row,) = read(folder / "f.csv")
+
+    assert row["name"] == "=Ana"
+    assert [row[name] for name in ("_code", "_reason", "_field", "_request_id")] == [
+        "'=1+1", "'@SUM(A1)", "'-x", "'=cmd|\"/c calc\"!A0",
+    ]  # fmt: skip
+
+
 def test_a_failed_row_has_all_its_columns_and_the_reason(folder: Path) -> None:
     """So that it can be mended where it stands."""
     verdict = REFUSED._replace(field="phone", request_id="req-1", attempts=2)
