@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 
@@ -21,4 +22,7 @@ def _run() -> None:
         sys.exit(f"leavo: the command line needs {missing.name}: pip install 'leavo-async[cli]'")
     from leavo_async.cli.commands import leavo
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # what an old code page lacks must not end a command
     leavo(prog_name="leavo")

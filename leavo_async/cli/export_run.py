@@ -24,7 +24,7 @@ from leavo_async.bulk.words import counted
 from leavo_async.cli.connection import Connection
 from leavo_async.cli.exit_codes import ExitCode
 from leavo_async.cli.export_progress import ExportStyle, Show, showing_export
-from leavo_async.cli.running import on_signals, say
+from leavo_async.cli.running import on_signals, say, tell
 from leavo_async.cli.traffic import Traffic
 from leavo_async.errors import ConfigError
 
@@ -76,7 +76,7 @@ async def export_leads(options: ExportOptions) -> ExitCode:
             _tell_how_to_go_on(stopper.latest)
         raise
     seconds = time.monotonic() - started
-    print(_json(report, seconds) if options.as_json else "\n".join(_lines(report, traffic, seconds)))
+    tell(*([_json(report, seconds)] if options.as_json else _lines(report, traffic, seconds)))
     return ExitCode.DONE
 
 

@@ -19,7 +19,7 @@ from leavo_async.cli.connection import Connection, demo
 from leavo_async.cli.exit_codes import ExitCode
 from leavo_async.cli.job_run import Display, Screen, finish, work
 from leavo_async.cli.plan import plan_lines
-from leavo_async.cli.running import say
+from leavo_async.cli.running import say, tell
 from leavo_async.cli.stopper import Stopper
 from leavo_async.cli.summary import open_row_lines, report_json
 
@@ -68,11 +68,10 @@ def _checked(command: ImportCommand, plan: Plan) -> ExitCode:
     written = str(rejects) if rejects is not None and write_failed(rejects, plan.journal, "invalid") else None
     code = ExitCode.SOME_FAILED if report.counts["invalid"] else ExitCode.DONE
     if command.display.as_json:
-        print(report_json(report, code, None, written))
+        tell(report_json(report, code, None, written))
         return code
-    for line in (*plan_lines(plan, is_dry=True), *open_row_lines(report, written, asked=rejects is not None)):
-        print(line)
-    print(f"Dry run: nothing was sent. Exit code {code}: {code.meaning if code else 'every row can be sent'}.")
+    tell(*plan_lines(plan, is_dry=True), *open_row_lines(report, written, asked=rejects is not None))
+    tell(f"Dry run: nothing was sent. Exit code {code}: {code.meaning if code else 'every row can be sent'}.")
     return code
 
 

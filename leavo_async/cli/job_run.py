@@ -19,7 +19,7 @@ from leavo_async.bulk.words import counted, duration
 from leavo_async.cli.exit_codes import ExitCode, of_report
 from leavo_async.cli.plan import plan_lines, resumed_line
 from leavo_async.cli.progress import Show, Style, showing
-from leavo_async.cli.running import fail, say
+from leavo_async.cli.running import fail, say, tell
 from leavo_async.cli.stopper import Stopper
 from leavo_async.cli.summary import report_json, summary_lines
 
@@ -76,7 +76,7 @@ async def finish(
     if display.as_json:
         _print(report_json(report, code, read_back, written))
     else:
-        _print("\n".join(await in_thread(_lines, report, code, read_back, written, display)))
+        _print(*await in_thread(_lines, report, code, read_back, written, display))
     is_good_demo = read_back is not None and report.is_finished
     return ExitCode.DONE if is_good_demo else code
 
@@ -109,12 +109,13 @@ def _written(path: Path, report: Report) -> str | None:
         return None
 
 
-def _print(text: str) -> None:
+def _print(*lines: str) -> None:
     """Print the summary; if stdout cannot take it, on stderr: what was sent must be told somewhere."""
     try:
-        print(text, flush=True)
+        tell(*lines)
     except BrokenPipeError:
         raise
     except OSError:
-        say(text)
+        for line in lines:
+            say(line)
         raise

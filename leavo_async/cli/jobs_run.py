@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 import time
@@ -14,6 +15,7 @@ from typing import Any
 import click
 
 from leavo_async import LeavoClient
+from leavo_async._sansio.text import printable
 from leavo_async.apis.leavo import LEAVO
 from leavo_async.apis.leavo.imports import LEADS
 from leavo_async.bulk.facts import Facts
@@ -33,7 +35,7 @@ from leavo_async.bulk.words import counted, duration
 from leavo_async.cli.connection import Connection
 from leavo_async.cli.exit_codes import ExitCode
 from leavo_async.cli.job_run import Display, Screen, finish, work
-from leavo_async.cli.running import say
+from leavo_async.cli.running import say, tell
 from leavo_async.cli.stopper import Stopper
 from leavo_async.cli.summary import report_json
 from leavo_async.errors import ConfigError
@@ -42,7 +44,7 @@ from leavo_async.errors import ConfigError
 async def list_jobs(*, as_json: bool) -> ExitCode:
     """Print a line for each job, the latest first."""
     for line in await in_thread(_listed, as_json=as_json):
-        print(line)
+        tell(line)
     return ExitCode.DONE
 
 
@@ -51,11 +53,9 @@ async def show_status(job: str | None, *, as_json: bool) -> ExitCode:
     path = await in_thread(_one, job)
     report = await in_thread(report_of, path)
     if as_json:
-        print(report_json(report, ExitCode.DONE, None, None))
+        tell(report_json(report, ExitCode.DONE, None, None))
         return ExitCode.DONE
-    for line in report.lines():
-        print(line)
-    print(f"  {_state(path, report)} · journal {path}")
+    tell(*report.lines(), f"  {_state(path, report)} · journal {path}")
     return ExitCode.DONE
 
 
@@ -64,6 +64,8 @@ async def write_failures(job: str | None, output: str | None) -> ExitCode:
     path = await in_thread(_one, job)
     states: tuple[State, ...] = ("failed", "invalid", "held", "unknown")
     if output is None:
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8")  # as the file is: it is to be imported again
         await in_thread(print_failed, sys.stdout, path, *states)
         return ExitCode.DONE
     count = await in_thread(write_failed, await in_thread(check_target, output, None), path, *states)
@@ -84,7 +86,7 @@ async def purge_job(job: str, *, yes: bool) -> ExitCode:
     path = await in_thread(found, state_dir(), job)
     report = await in_thread(report_of, path)
     left = sum(report.counts[state] for state in OPEN)
-    what = f"job {report.job} ({report.source}, {counted(left, 'row')} left)"
+    what = f"job {report.job} ({printable(report.source)}, {counted(left, 'row')} left)"
     if not yes and not await in_thread(click.confirm, f"Remove {what} for good?", err=True):
         return ExitCode.NOT_STARTED
     await in_thread(purge, path)

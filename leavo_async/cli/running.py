@@ -46,7 +46,17 @@ def fail(message: str, code: ExitCode) -> ExitCode:
 
 def say(line: str) -> None:
     """Print a line on stderr: stdout is for results."""
-    print(line, file=sys.stderr, flush=True)
+    print(_harmless(line), file=sys.stderr, flush=True)
+
+
+def tell(*lines: str) -> None:
+    """Print results, for people, on stdout."""
+    print("\n".join(map(_harmless, lines)), flush=True)
+
+
+def _harmless(line: str) -> str:
+    """Names of files and columns come from others too, and must not act on a terminal."""
+    return printable(line, len(line))
 
 
 @contextmanager

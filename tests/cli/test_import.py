@@ -419,6 +419,35 @@ async def test_leads_are_listed_as_json_lines(file: Path) -> None:
     assert plain.stdout.split("\t")[0] == sandbox.leads[0]["id"]
 
 
+@pytest.mark.asyncio
+async def test_names_that_others_have_given_do_not_act_on_the_terminal(tmp_path: Path) -> None:
+    """Of files, columns and fields: neither in the plan, nor in the summary, nor among the jobs."""
+    file = tmp_path / "\x1b]0;leads.csv"
+    file.write_text("name,phone,\x1b[31mred\nAna,+5511999990001,x\n")
+    column = ("--map", "custom_fields.\x9bred=\x1b[31mred")
+    told = [leavo("import", file, *column, "--dry-run"), leavo("import", file, *column, "--sandbox")]
+    async with Sandbox() as sandbox:
+        told += [await _against(sandbox, "import", str(file), *column)]
+        told += [leavo("jobs", *words) for words in (["list"], ["list", "--json"], ["status"])]
+
+    assert [ended.returncode for ended in told] == [0] * 6
+    for ended in told:
+        shown = [*ended.stdout.splitlines(), *ended.stderr.splitlines()]
+        assert [line for line in shown if not line.isprintable()] == []
+
+
+def test_an_old_code_page_ends_no_command(tmp_path: Path) -> None:
+    """What it cannot show is shown as a number; the rows to mend are UTF-8 all the same."""
+    file = tmp_path / "leads.csv"
+    file.write_text("name,phone\n漢,123\n", encoding="utf-8")
+    dry = leavo("import", file, "--dry-run", PYTHONIOENCODING="ascii")
+    leavo("import", file, LEAVO_API_KEY=KEY)
+    failures = leavo("jobs", "failures", PYTHONIOENCODING="ascii")
+
+    assert (dry.returncode, "name \\u2190 name" in dry.stdout) == (3, True)
+    assert failures.stdout.splitlines()[1].startswith("漢,123,1,2,invalid")
+
+
 @pytest.fixture
 def served() -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
