@@ -63,6 +63,7 @@ class Cursor:
         with suppress(FileExistsError):
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         with self._told():
+            self._made = path.stat()
             self._database = sqlite3.connect(path, timeout=0, isolation_level=None)
         try:
             with self._told():
@@ -73,7 +74,8 @@ class Cursor:
 
     def begun(self) -> Begun | None:
         """The export that was begun; None for a new file."""
-        found = self._database.execute("SELECT asked, started, position FROM export").fetchone()
+        with self._told():
+            found = self._database.execute("SELECT asked, started, position FROM export").fetchone()
         return None if found is None else Begun(json.loads(found[0]), found[1], Position(*json.loads(found[2])))
 
     def begin(self, begun: Begun) -> None:
@@ -98,13 +100,27 @@ class Cursor:
             self._database.execute("BEGIN IMMEDIATE")
 
     def close(self) -> None:
-        """Unlock it; what was not committed is forgotten."""
+        """Unlock it; what was not committed is forgotten. May be called again."""
         self._database.close()
+
+    def remove(self) -> None:
+        """Remove the file while it is locked, so that it is never that of another process; then close it."""
+        with self._told():
+            self._database.rollback()
+            self._database.execute("PRAGMA journal_mode = DELETE")  # else it would remove a log by name as it closes
+        with suppress(PermissionError):  # Windows removes no file that is open
+            self.path.unlink()
+        self._database.close()
+        if os.name == "nt":
+            self.path.unlink(missing_ok=True)
 
     def _open(self) -> None:
         # The lock is kept from one transaction to the next, and ends with the process, however that ends.
         self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
         is_new = not self._database.execute("SELECT 1 FROM sqlite_master").fetchone()
+        # From here on nobody else can remove it. Before, the process that had it may have: then two would have a lock.
+        if not self.path.exists() or not os.path.samestat(self._made, self.path.stat()):
+            raise self._in_use()
         if not is_new:
             self._check()
         # Of SQLite's journals the one that is gone after each clean end, also after one that wrote nothing.
@@ -140,8 +156,11 @@ class Cursor:
             getattr(problem, "sqlite_errorcode", 0) & 0xFF
         ):  # the rest tells more: https://www.sqlite.org/rescode.html
             case sqlite3.SQLITE_BUSY:
-                raise ConfigError(f"{self.path} is in use: another process is at this export")
+                raise self._in_use()
             case sqlite3.SQLITE_NOTADB:
                 raise ConfigError(f"{self.path} is not the cursor of an export: move it away")
             case _:
                 raise OSError(errno.EIO, str(problem), str(self.path))
+
+    def _in_use(self) -> ConfigError:
+        return ConfigError(f"{self.path} is in use: another process is at this export")

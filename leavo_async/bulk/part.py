@@ -103,8 +103,6 @@ class Part:
         if not self.is_complete:
             with self._sound():
                 self._finish(overwrite)
-        assert self._cursor is not None
-        self._cursor.close()
         self._remove()
         self.is_complete = True
 
@@ -139,14 +137,15 @@ class Part:
         if self._file is not None:
             with suppress(OSError):  # what it could not write is not spoken of
                 self._file.close()
-        if self._cursor is not None:
-            self._cursor.close()
         if self._is_bare:
             self._remove()
+        if self._cursor is not None:
+            self._cursor.close()
 
     def _remove(self) -> None:
-        for path in (self._path, self._cursor_path):
-            path.unlink(missing_ok=True)
+        self._path.unlink(missing_ok=True)
+        assert self._cursor is not None
+        self._cursor.remove()
 
     def _check_place(self) -> None:
         path, folder = self.plan.path, self.plan.path.parent

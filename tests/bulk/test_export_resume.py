@@ -10,7 +10,7 @@ import sqlite3
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from datetime import UTC, datetime
-from functools import partial
+from functools import partial, partialmethod
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import pytest
 from leavo_async import ConfigError, LeavoClient, LeavoError
 from leavo_async.apis.leavo.columns import LEAD_COLUMNS
 from leavo_async.bulk import part
+from leavo_async.bulk.cursor import Cursor
 from leavo_async.bulk.export import ExportReport, export
 from leavo_async.bulk.formats import Columns
 from leavo_async.bulk.since import Since
@@ -445,3 +446,44 @@ async def test_a_kill_at_each_step_changes_nothing(suffix: str, tmp_path: Path) 
             assert ids(file) == [lead["id"] for lead in sandbox.leads]
             assert names(folder) == [file.name]
         assert last > 10
+
+
+async def test_what_another_process_begins_right_after_the_end_is_left_to_it(
+    leavo: LeavoClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once the lock is given back, the names beside the file may be those of somebody else's files."""
+    file, given_back = tmp_path / "leads.csv", []
+    others = [tmp_path / "leads.csv.part", tmp_path / "leads.csv.cursor"]
+
+    def give_back(end: Callable[[Cursor], None], cursor: Cursor) -> None:
+        end(cursor)
+        if not given_back:
+            given_back.extend(path.write_text("another's") for path in others)
+
+    for name in ("close", "remove"):
+        monkeypatch.setattr(Cursor, name, partialmethod(partial(give_back, getattr(Cursor, name))))
+    await export(leavo.leads.list, file, columns=LEAD_COLUMNS)
+
+    assert [path.read_text() for path in others] == ["another's"] * 2
+
+
+async def test_a_cursor_that_is_removed_as_it_is_opened_is_no_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A third process would make a new file, and both would write the same part."""
+    connect = sqlite3.connect
+
+    def race() -> None:
+        first = Cursor(tmp_path / "leads.csv.cursor")
+
+        def slowly(*told: Any, **more: Any) -> sqlite3.Connection:
+            connection = connect(*told, **more)
+            first.remove()
+            return connection
+
+        monkeypatch.setattr(sqlite3, "connect", slowly)
+        Cursor(first.path)
+
+    with pytest.raises(ConfigError, match="is in use: another process is at this export"):
+        await asyncio.to_thread(race)
+    assert names(tmp_path) == []
