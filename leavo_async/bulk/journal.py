@@ -77,6 +77,9 @@ class Spooled(NamedTuple):
     code: str | None = None
     reason: str | None = None
 
+    def __repr__(self) -> str:
+        return f"<Spooled {self.n}: {self.state}>"
+
 
 class OpenRow(NamedTuple):
     """A row to be sent or settled. tries: how often its outcome was unknown."""
@@ -90,6 +93,10 @@ class OpenRow(NamedTuple):
     first_sent: float | None
     last_sent: float | None
     tries: int
+
+    def __repr__(self) -> str:
+        # Without the body, which is somebody's: it is shown with the locals of a traceback.
+        return f"<OpenRow {self.n}: {self.state}>"
 
 
 class Verdict(NamedTuple):

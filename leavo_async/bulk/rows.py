@@ -7,7 +7,7 @@ from typing import Any
 Values = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Row:
     """One row as it stands in the file: readable values, or the problem that makes it unreadable.
 
@@ -19,6 +19,10 @@ class Row:
     line: int
     values: Values
     problem: str | None = None
+
+    def __repr__(self) -> str:
+        # Without the values, which are somebody's: it is shown with the locals of a traceback.
+        return f"<Row of line {self.line}: {self.problem or 'readable'}>"
 
     @property
     def is_empty(self) -> bool:

@@ -6,19 +6,22 @@ import asyncio
 import os
 import shutil
 import signal
+import sqlite3
 import stat
 import sys
 from collections import Counter
 from pathlib import Path
+from traceback import TracebackException
 from typing import Any
 
 import pytest
 
-from leavo_async import AbortController, ConfigError, LeavoClient, RateLimit, RetryPolicy
+from leavo_async import AbortController, ConfigError, JournalError, LeavoClient, RateLimit, RetryPolicy
 from leavo_async.apis.leavo.imports import LEADS
 from leavo_async.bulk import job as job_module
 from leavo_async.bulk import outage
 from leavo_async.bulk.job import BulkJob
+from leavo_async.bulk.journal import Journal
 from leavo_async.bulk.lock import JobLock, is_locked
 from leavo_async.bulk.places import remove
 from leavo_async.bulk.report import Report
@@ -381,3 +384,23 @@ async def test_nothing_to_import_is_no_mistake(leavo_sandbox: Sandbox) -> None:
     report = await imported(leavo_sandbox, [])
 
     assert (report.is_finished, sum(report.counts.values())) == (True, 0)
+
+
+@pytest.mark.asyncio
+async def test_a_traceback_with_locals_shows_no_row_and_no_key(
+    leavo_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of any frame of ours: error trackers send them away."""
+
+    def full(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(Journal, "record", full)
+    with pytest.raises(JournalError) as caught:
+        await imported(leavo_sandbox, iter(rows(20)))
+    told = "".join(TracebackException.from_exception(caught.value, capture_locals=True).format())
+
+    assert "runner.py" in told
+    assert "OpenRow" in told
+    assert "Ana" not in told
+    assert leavo_sandbox.key not in told
