@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import TextIO
 from leavo_async.bulk.formats import guarded
 from leavo_async.bulk.journal import Journal, viewing
 from leavo_async.bulk.states import RowRecord, State
+from leavo_async.bulk.whole import whole_file
 from leavo_async.errors import ConfigError
 
 OPEN_STATES: tuple[State, ...] = ("failed", "invalid", "held", "unknown", "pending", "in_flight")
@@ -44,7 +44,10 @@ def write_failed(path: Path, journal: Path, *states: State) -> int:
     with viewing(journal) as opened:
         rows = opened.rows(*(states or OPEN_STATES))
         first = next(rows, None)
-        return 0 if first is None else _write(path, _columns(opened, states), chain([first], rows))
+        if first is None:
+            return 0
+        with whole_file(path, newline="") as file:
+            return _write_csv(file, _columns(opened, states), chain([first], rows))
 
 
 def print_failed(file: TextIO, journal: Path, *states: State) -> int:
@@ -80,22 +83,6 @@ def _columns(journal: Journal, states: Sequence[State]) -> list[str]:
     for row in journal.rows(*(states or OPEN_STATES)):
         columns.update(dict.fromkeys(row.values))
     return [column for column in columns if column not in REASON_COLUMNS]
-
-
-def _write(path: Path, columns: Sequence[str], rows: Iterator[RowRecord]) -> int:
-    # mkstemp opens with O_EXCL and mode 0600: the rows are personal data.
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-            count = _write_csv(file, columns, rows)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-        return count
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(temporary).unlink()
-        raise
 
 
 def _write_csv(file: TextIO, columns: Sequence[str], rows: Iterable[RowRecord]) -> int:

@@ -53,7 +53,7 @@ td { overflow-wrap: anywhere } td.short { width: 1%; padding-right: 28px; white-
 """
 
 # Should markup get through after all, the browser runs nothing and asks nobody for anything.
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 
 def page(job: Findings) -> str:

@@ -15,6 +15,7 @@ from leavo_async.bulk.cursor import Begun, Cursor, Position
 from leavo_async.bulk.formats import Columns, ExportFormat, Writer
 from leavo_async.bulk.parquet_writer import write_parquet
 from leavo_async.bulk.since import Since
+from leavo_async.bulk.whole import sync_folder
 from leavo_async.errors import ConfigError
 
 # Seconds between two times that rows are made safe: a kill costs the pages of one second, and a disk that takes 10 ms
@@ -171,7 +172,7 @@ class Part:
         self._file = _opened(self._path)
         self._file.truncate(0)
         self._is_bare = True
-        _sync_folder(self._path.parent)
+        sync_folder(self._path.parent)
 
     def _go_on(self, begun: Begun) -> None:
         self._refuse_other(begun.asked)
@@ -234,7 +235,7 @@ class Part:
         assert self._file is not None
         self._file.close()  # a file that is open cannot be renamed everywhere
         ready.replace(self.plan.path)
-        _sync_folder(self.plan.path.parent)
+        sync_folder(self.plan.path.parent)
 
     def _converted(self) -> Path:
         """The Parquet file, under a name that is not its own yet."""
@@ -270,13 +271,3 @@ def _hash_of(path: Path, size: int | None = None) -> hashlib.blake2b:
             digest.update(chunk)
             left -= len(chunk)
     return digest
-
-
-def _sync_folder(path: Path) -> None:
-    """Make the new name safe; systems that cannot open a folder do it by themselves."""
-    with suppress(OSError):
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

@@ -11,6 +11,7 @@ from pathlib import Path
 from leavo_async.bulk.facts import Facts
 from leavo_async.bulk.journal import viewing
 from leavo_async.bulk.lock import JobLock, is_locked
+from leavo_async.bulk.whole import sync_folder
 from leavo_async.errors import ConfigError
 
 _SUFFIX = ".db"
@@ -83,7 +84,7 @@ def settle(spool: Path, target: Path) -> None:
         with spool.open("rb") as file:
             os.fsync(file.fileno())
         spool.replace(target)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
         return
     except OSError as error:
         problem = error.strerror or type(error).__name__
@@ -104,13 +105,3 @@ def purge(journal: Path) -> None:
         remove(journal)
     finally:
         lock.release()
-
-
-def _sync_folder(folder: Path) -> None:
-    if not hasattr(os, "O_DIRECTORY"):  # not on Windows, which has no such thing
-        return
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

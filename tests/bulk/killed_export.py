@@ -63,7 +63,7 @@ def make_steps(last: int) -> None:
         (Path, "replace"),
         (Path, "unlink"),
         (part, "_opened"),
-        (part, "_sync_folder"),
+        (part, "sync_folder"),
         (part, "write_parquet"),
     ):
         steps.before(owner, name)

@@ -136,7 +136,7 @@ def test_nothing_stands_under_its_name_before_it_is_whole(folder: Path, monkeypa
     monkeypatch.setattr(os, "fsync", look)
     failed(folder, ANA)
 
-    assert before == [(False, [0o600])]
+    assert before == [(False, [0o600]), (True, [0o600])], "the second is the folder's"
     assert [found.name for found in folder.iterdir()] == ["failed.csv"]
 
 

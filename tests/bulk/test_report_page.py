@@ -105,7 +105,7 @@ def test_a_page_asks_nobody_for_anything():
     html = week().html()
 
     assert not re.search(r"<(script|link|img|iframe|object|embed|base|form)|src=|href=|@import|url\((?!#)", html)
-    assert "default-src 'none'" in html
+    assert "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'" in html
 
 
 def test_a_page_is_small_however_long_the_job_was():
