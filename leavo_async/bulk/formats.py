@@ -14,10 +14,11 @@ from pydantic_core import to_json, to_jsonable_python
 
 ExportFormat = Literal["csv", "jsonl", "parquet"]
 
-# What spreadsheets take for the beginning of a formula: https://owasp.org/www-community/attacks/CSV_Injection
-_FORMULA = re.compile(r"[=+\-@\t\r\n]")
+# What spreadsheets take for the beginning of a formula, full-width signs too:
+# https://owasp.org/www-community/attacks/CSV_Injection
+_FORMULA = re.compile(r"[=+\-@\t\r\n\0\uff1d\uff0b\uff0d\uff20]")
 # A phone in E.164 and a number are no formulas, and must stay what they are.
-_HARMLESS = re.compile(r"\+[0-9]{1,15}|-?[0-9]+(\.[0-9]+)?")
+_HARMLESS = re.compile(r"\+[0-9]{1,15}|-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?", re.IGNORECASE)
 
 
 def fields_of(item: Any) -> Mapping[str, Any]:

@@ -22,7 +22,24 @@ VALUE = Columns(("value",))
 
 
 @pytest.mark.parametrize(
-    "cell", ["=1+1", "+1+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "+", "-", "+55 11", "-.5", "+5511999990000x"]
+    "cell",
+    [
+        "=1+1",
+        "+1+1",
+        "-1+1",
+        "@SUM(A1)",
+        "\t=1",
+        "\r=1",
+        "\n=1",
+        "+",
+        "-",
+        "+55 11",
+        "-.5",
+        "+5511999990000x",
+        "\uff1d1",
+        "\0=1",
+        "-1e",
+    ],
 )
 def test_a_cell_that_a_spreadsheet_would_run_is_guarded(cell: str) -> None:
     """With an apostrophe, which spreadsheets take for the beginning of a text."""
@@ -30,7 +47,7 @@ def test_a_cell_that_a_spreadsheet_would_run_is_guarded(cell: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "cell", ["", "Ana", "+5511999990000", "-12", "-1.50", "12", "'=1", "a=b", "{}", "ana@example.com"]
+    "cell", ["", "Ana", "+5511999990000", "-12", "-1.50", "-1e-7", "12", "'=1", "a=b", "{}", "ana@example.com"]
 )
 def test_other_cells_stay_what_they_are(cell: str) -> None:
     """Phones and numbers above all: they must come back as they were."""
