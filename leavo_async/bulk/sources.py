@@ -241,7 +241,7 @@ class _Opened(io.RawIOBase):
 def _open(path: str | Path, name: str, stdin: BinaryIO | None) -> _Opened:
     try:
         if str(path) == "-":
-            return _Opened(stdin or _stdin(), is_ours=False)
+            return _Opened(stdin or stdin_bytes(), is_ours=False)
         return _opened_file(Path(path))
     except ConfigError:
         raise
@@ -250,7 +250,8 @@ def _open(path: str | Path, name: str, stdin: BinaryIO | None) -> _Opened:
     raise ConfigError(f"cannot read {name}: {why}")
 
 
-def _stdin() -> BinaryIO:
+def stdin_bytes() -> BinaryIO:
+    """Standard input; ConfigError if it is closed."""
     if sys.stdin is None:  # pyright: ignore[reportUnnecessaryComparison]
         raise ConfigError("cannot read standard input: it is closed; name a file")
     # Unbuffered: a thread that waits in a buffered read would hold its lock at the end of the process.

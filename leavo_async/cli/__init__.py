@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
-import io
+import os
 import sys
+from io import TextIOWrapper
+from pathlib import Path
 
 
 def main() -> None:
     """Run the command; without its extra, say how to install it."""
+    _open_streams()
     try:
         _run()
     except KeyboardInterrupt:
         sys.exit(130)  # while modules were loaded; later on each command handles it
+
+
+def _open_streams() -> None:
+    """Have all three standard streams, and what goes into a file or a pipe in UTF-8, whatever the locale says.
+
+    Where one is closed, the next file that is opened gets its number, and whatever is told ends up in there.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115  # until the end
+    if isinstance(sys.stdout, TextIOWrapper):
+        encoding = sys.stdout.encoding if sys.stdout.isatty() else "utf-8"
+        sys.stdout.reconfigure(encoding=encoding, errors="backslashreplace")
 
 
 def _run() -> None:
@@ -22,7 +38,4 @@ def _run() -> None:
         sys.exit(f"leavo: the command line needs {missing.name}: pip install 'leavo-async[cli]'")
     from leavo_async.cli.commands import leavo
 
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # what an old code page lacks must not end a command
     leavo(prog_name="leavo")

@@ -7,8 +7,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
-
 from leavo_async.bulk.failed import write_failed
 from leavo_async.bulk.job import BulkJob
 from leavo_async.bulk.plan import Plan
@@ -19,7 +17,7 @@ from leavo_async.bulk.words import counted, duration
 from leavo_async.cli.exit_codes import ExitCode, of_report
 from leavo_async.cli.plan import plan_lines, resumed_line
 from leavo_async.cli.progress import Show, Style, showing
-from leavo_async.cli.running import fail, say, tell
+from leavo_async.cli.running import confirmed, fail, say, tell
 from leavo_async.cli.stopper import Stopper
 from leavo_async.cli.summary import report_json, summary_lines
 
@@ -97,7 +95,7 @@ async def _announced(plan: Plan, display: Display, *, is_demo: bool) -> bool:
     if display.yes or is_demo or not is_long or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return True
     question = f"Send {counted(plan.to_send, 'row')} in about {duration(plan.seconds or 0)}?"
-    return await in_thread(click.confirm, question, err=True)
+    return await in_thread(confirmed, question)
 
 
 def _written(path: Path, report: Report) -> str | None:

@@ -12,8 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import click
-
 from leavo_async import LeavoClient
 from leavo_async._sansio.text import printable
 from leavo_async.apis.leavo import LEAVO
@@ -35,7 +33,7 @@ from leavo_async.bulk.words import counted, duration
 from leavo_async.cli.connection import Connection
 from leavo_async.cli.exit_codes import ExitCode
 from leavo_async.cli.job_run import Display, Screen, finish, work
-from leavo_async.cli.running import say, tell
+from leavo_async.cli.running import confirmed, say, tell
 from leavo_async.cli.stopper import Stopper
 from leavo_async.cli.summary import report_json
 from leavo_async.errors import ConfigError
@@ -87,7 +85,8 @@ async def purge_job(job: str, *, yes: bool) -> ExitCode:
     report = await in_thread(report_of, path)
     left = sum(report.counts[state] for state in OPEN)
     what = f"job {report.job} ({printable(report.source)}, {counted(left, 'row')} left)"
-    if not yes and not await in_thread(click.confirm, f"Remove {what} for good?", err=True):
+    if not yes and not await in_thread(confirmed, f"Remove {what} for good?"):
+        say("Nothing was removed.")
         return ExitCode.NOT_STARTED
     await in_thread(purge, path)
     say(f"Removed {what}")

@@ -10,6 +10,8 @@ from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
 
 from leavo_async._sansio.text import printable
+from leavo_async.bulk.plain_lines import print_line
+from leavo_async.bulk.sources import stdin_bytes
 from leavo_async.cli.exit_codes import ExitCode
 from leavo_async.errors import ConfigError, JournalError, LeavoError
 
@@ -45,8 +47,8 @@ def fail(message: str, code: ExitCode) -> ExitCode:
 
 
 def say(line: str) -> None:
-    """Print a line on stderr: stdout is for results."""
-    print(_harmless(line), file=sys.stderr, flush=True)
+    """Print a line on stderr: stdout is for results. Nothing fails because nobody can read it."""
+    print_line(_harmless(line))
 
 
 def tell(*lines: str) -> None:
@@ -57,6 +59,21 @@ def tell(*lines: str) -> None:
 def _harmless(line: str) -> str:
     """Names of files and columns come from others too, and must not act on a terminal."""
     return printable(line, len(line))
+
+
+def confirmed(question: str) -> bool:
+    """Whether somebody answers with yes; the end of what is typed is a no. It blocks, in a thread if need be.
+
+    Unbuffered, and so not click's: Python cannot end while a thread waits for a line with the lock of stdin's buffer.
+    """
+    while True:
+        sys.stderr.write(f"{question} [y/N]: ")
+        sys.stderr.flush()
+        answer = stdin_bytes().readline().decode(errors="replace").strip().casefold()
+        if answer in ("y", "yes"):
+            return True
+        if answer in ("", "n", "no"):
+            return False
 
 
 @contextmanager

@@ -311,3 +311,11 @@ def test_closing_a_source_leaves_what_the_caller_handed_over():
         next(iter(source))
 
     assert {"n": 1} == next(items)
+
+
+def test_standard_input_that_is_closed_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As under a daemon."""
+    monkeypatch.setattr("sys.stdin", None)
+
+    with pytest.raises(ConfigError, match="cannot read standard input: it is closed; name a file"):
+        open_source("-")
