@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
-from typing import Self, Unpack, cast
+from typing import Self, Unpack
 
 from leavo_async._io.guard import Guard, Watch
 from leavo_async._sansio.explanation import Explanation
@@ -14,7 +14,7 @@ from leavo_async.bulk.beginning import Beginning, Begun, opened
 from leavo_async.bulk.facts import Facts, limit_of
 from leavo_async.bulk.journal import Journal
 from leavo_async.bulk.operation import Operation
-from leavo_async.bulk.options import OF_A_CALL, ImportOptions, checked_import_options
+from leavo_async.bulk.options import ImportOptions, call_options, checked_import_options
 from leavo_async.bulk.places import remove
 from leavo_async.bulk.plan import Plan
 from leavo_async.bulk.report import Report
@@ -24,7 +24,6 @@ from leavo_async.bulk.sources import AsyncSource, source_of
 from leavo_async.bulk.threads import in_thread, let_alone, to_its_end
 from leavo_async.bulk.verdicts import Stop, Why
 from leavo_async.errors import ConfigError, JournalError
-from leavo_async.options import CallOptions
 from leavo_async.session import Session
 
 
@@ -50,7 +49,7 @@ class BulkJob:
         self._operation = operation
         self._source = source
         self._options = checked_import_options(options)
-        self._call = cast("CallOptions", {name: value for name, value in options.items() if name in OF_A_CALL})
+        self._call = call_options(options)
         self._wall: Callable[[], float] = time.time
         self._reopened: str | None = None
         self._journal: Path | None = None

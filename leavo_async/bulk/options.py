@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, TypedDict, cast, get_args
 
 from leavo_async._io.abort import AbortSignal
 from leavo_async._sansio.retry import RetryPolicy
 from leavo_async.bulk.snapshot import Snapshot
 from leavo_async.bulk.sources import Format
 from leavo_async.errors import ConfigError
-from leavo_async.options import seconds
+from leavo_async.options import CallOptions, checked_options, seconds
 
 Progress = Literal["auto"] | bool | Callable[[Snapshot], None]
 
@@ -59,7 +59,18 @@ class ImportOptions(TypedDict, total=False):
     path_params: Mapping[str, str]
 
 
-OF_A_CALL = ("timeout", "retry", "headers", "path_params")
+_OF_A_CALL = ("timeout", "retry", "headers", "path_params")
+_MAPPING = 'a mapping of fields to columns, such as {"name": "Full name"}'
+_KINDS: Mapping[str, tuple[Any, str]] = {
+    "map": (Mapping, _MAPPING),
+    "ignore": (Collection, "names, such as a list of them"),
+    "same_by": ((Collection, type(None)), "names, such as a list of them"),
+    **dict.fromkeys(("delimiter", "encoding", "row_key", "name"), (str | None, "a text")),
+    "account": (str, "a text"),
+    "new_run": (bool, "True or False"),
+    "journal_dir": (str | Path | None, "the path of a folder"),
+    "signal": (AbortSignal | None, "an AbortSignal, such as AbortController().signal"),
+}
 _NAMES = frozenset(ImportOptions.__annotations__)
 
 
@@ -72,17 +83,34 @@ def checked_import_options(options: ImportOptions) -> ImportOptions:
         may_be_none = name == "max_seconds" or name not in options
         if not (value == 0 or (value is None and may_be_none)):
             seconds(name, value)
-    for name in ("ignore", "same_by"):
-        if isinstance(options.get(name), str):
-            raise ConfigError(f"{name}: expected names, such as a list of them, not one text")
+    _check_kinds(options)
     concurrency: Any = options.get("concurrency")
     if concurrency is not None and (type(concurrency) is not int or not 1 <= concurrency <= 32):
         raise ConfigError(f"concurrency={concurrency}: expected 1 to 32, or None")
     if options.get("on_changed_source", "abort") not in ("abort", "new rows only"):
         raise ConfigError('on_changed_source: expected "abort" or "new rows only"')
+    checked_options(call_options(options))
     if options.get("max_failed") is not None:
         most_failed(options.get("max_failed"), 0)
     return options
+
+
+def _check_kinds(told: Mapping[str, Any]) -> None:
+    """ConfigError for what would fail in the depths, or be taken for something else."""
+    for name, (kind, expected) in _KINDS.items():
+        value = told.get(name)
+        is_one_text = isinstance(value, str) and name in ("ignore", "same_by")
+        if name in told and (is_one_text or not isinstance(value, kind)):
+            raise ConfigError(f"{name}: expected {expected}")
+    if not all(isinstance(text, str) for pair in told.get("map", {}).items() for text in pair):
+        raise ConfigError(f"map: expected {_MAPPING}")
+    if told.get("format") not in (None, *get_args(Format)):
+        raise ConfigError(f"format: expected one of {', '.join(get_args(Format))}")
+
+
+def call_options(options: ImportOptions) -> CallOptions:
+    """Those of the options that are for each call."""
+    return cast("CallOptions", {name: value for name, value in options.items() if name in _OF_A_CALL})
 
 
 def most_failed(told: int | str | None, total: int) -> int | None:

@@ -19,6 +19,15 @@ BAD: list[tuple[str, Any]] = [
     *(("max_failed", value) for value in (-1, 1.5, "x", "%", "101%", "-5%", "5 per cent", "1e2%", True)),
     ("same_by", "phone"),
     ("ignore", "Notes"),
+    ("ignore", None),
+    *(("map", value) for value in (None, ["name"], "name=Nome", {"name": 3}, {3: "Nome"})),
+    *((name, 3) for name in ("delimiter", "encoding", "row_key", "name", "account", "journal_dir", "signal")),
+    ("account", None),
+    ("format", "xlsx"),
+    ("new_run", "no"),
+    ("timeout", "3"),
+    ("retry", 3),
+    ("headers", ["X-Trace"]),
 ]  # fmt: skip
 
 
@@ -37,6 +46,8 @@ def test_what_cannot_work_is_refused_by_its_name(name: str, value: Any) -> None:
         {"max_seconds": None, "concurrency": None, "max_failed": None, "same_by": None},
         {"concurrency": 1},
         {"concurrency": 32, "on_changed_source": "new rows only", "max_failed": "5%", "same_by": ["phone"]},
+        {"map": {"name": "Nome"}, "ignore": {"Obs"}, "format": "csv", "account": "", "new_run": True, "timeout": 3},
+        dict.fromkeys(("format", "delimiter", "encoding", "row_key", "name", "journal_dir", "signal")),
     ],
 )
 def test_what_can_work_is_taken(options: Any) -> None:
