@@ -80,6 +80,11 @@ class Beginning:
 
     def _mapped(self, source: Source | AsyncSource) -> MappingPlan:
         options, operation = self._options, self._operation
+        if not source.columns:
+            raise ConfigError(
+                f"cannot read rows from {source.name}: it is empty, or used up, or what comes first is not a mapping "
+                "of columns to values"
+            )
         # These are fields of the body. Where the natural key shows that those have other names, nobody can tell.
         is_named_alike = set(operation.natural_key) <= operation.fields.keys()
         for name in self._same_by() if is_named_alike else ():
@@ -177,7 +182,7 @@ class Beginning:
         if dict(before.mapping) != dict(facts.mapping):
             raise ConfigError(
                 f"job {before.job} was begun with another mapping, and its rows are as they were then: go on with it "
-                f"by `leavo jobs resume {before.job}`, or begin anew with --new-run"
+                f"by `leavo jobs resume {before.job}`, or begin anew with --new-run (in Python new_run=True)"
             )
         if before.source_digest == facts.source_digest:
             return
@@ -340,5 +345,5 @@ def _changed(before: Facts) -> ConfigError:
         f"{before.source} has changed since job {before.job} was begun with it; nothing was sent. Go on with the rows "
         f"as they were: leavo jobs resume {before.job}. "
         + ("Or add the new rows: --on-changed-source new-rows-only. " if is_file else "")
-        + "Or import all of it once more: --new-run"
+        + 'Or import all of it once more: --new-run. In Python: on_changed_source="new rows only", new_run=True'
     )

@@ -194,7 +194,7 @@ class BulkJob:
         if facts.key_digest and facts.key_digest != digest and self._reopened is None:
             raise ConfigError(
                 f"job {facts.job} was begun with another key; nothing was sent. If the key was changed, go on with it: "
-                f"leavo jobs resume {facts.job}. If this is another account, name it: --account NAME"
+                f"leavo jobs resume {facts.job}. If this is another account, name it: --account (in Python account=)"
             )
         now = facts._replace(key_digest=digest, limit=limit, limit_per_minute=limit_per_minute)
         if now != facts:

@@ -11,6 +11,10 @@ from typing import Any
 from leavo_async.bulk.jsonl_source import read_object
 from leavo_async.errors import ConfigError
 
+# Both read the same errors: who types commands, and who writes programs.
+_IN_PYTHON = "; in Python map={FIELD: COLUMN}, ignore=[COLUMN]"
+_NAMED = 5  # unknown columns with a word of their own; exports of CRMs have a hundred
+
 ALL = "*"  # among the ignored: every column that feeds no field
 
 
@@ -165,16 +169,17 @@ def _feeding(
 
 def _check_mapped(columns: Sequence[str], fields: Fields, mapped: Mapping[str, str], ignored: Collection[str]) -> None:
     for field, column in mapped.items():
-        said = f"--map {_quoted(field, column)}"
+        said = f"map {_quoted(field, column)}"
         if field not in fields:
-            raise ConfigError(
-                f"{said}: unknown field {field!r}{_did_you_mean(field, fields.required)} (fields: {fields})"
-            )
+            meant = _did_you_mean(field, fields.required)
+            if column in fields and field in columns:
+                meant = f", did you mean {_quoted(column, field)}?"
+            raise ConfigError(f"{said}: unknown field {field!r}{meant} (fields: {fields})")
         if column not in columns:
             meant = _did_you_mean(column, columns)
             raise ConfigError(f"{said}: there is no column {column!r}{meant} (columns: {', '.join(columns)})")
         if column in ignored:
-            raise ConfigError(f"column {column!r} is both mapped and ignored; leave out {said} or --ignore")
+            raise ConfigError(f"column {column!r} is both mapped and ignored; leave out one of the two")
 
 
 def _check_clashes(fields: Fields, feeding: Sequence[tuple[str, str]]) -> None:
@@ -183,13 +188,16 @@ def _check_clashes(fields: Fields, feeding: Sequence[tuple[str, str]]) -> None:
             if fields.clash(field, other_field):
                 raise ConfigError(
                     f"columns {other!r} and {column!r} both feed the field {field!r}; "
-                    f"leave one out, for example with --ignore {shlex.quote(column)}"
+                    f"leave one out, for example with --ignore {shlex.quote(column)}{_IN_PYTHON}"
                 )
 
 
 def _check_unknown(unknown: Sequence[str], fields: Fields, feeding: Sequence[tuple[str, str]]) -> None:
     if not unknown:
         return
+    every = "" if len(unknown) == 1 else ", or all of them with --ignore '*'"
+    if len(unknown) > _NAMED:
+        unknown, every = unknown[:_NAMED], f" (and {len(unknown) - _NAMED} more){every}"
     fed = {field for field, _ in feeding}
     free = [field for field in fields.required if field not in fed]
     maps = " ".join(f"--map {_quoted(_closest(column, free) or 'FIELD', column)}" for column in unknown)
@@ -197,7 +205,8 @@ def _check_unknown(unknown: Sequence[str], fields: Fields, feeding: Sequence[tup
     names = ", ".join(repr(column) for column in unknown)
     what, them = ("column", "it") if len(unknown) == 1 else ("columns", "them")
     raise ConfigError(
-        f"unknown {what} {names}: map {them} with {maps} or leave {them} out with {ignores} (fields: {fields})"
+        f"unknown {what} {names}: map {them} with {maps} or leave {them} out with {ignores}{every}{_IN_PYTHON} "
+        f"(fields: {fields})"
     )
 
 
@@ -208,7 +217,8 @@ def _check_required(columns: Sequence[str], fields: Fields, feeding: Sequence[tu
         names = ", ".join(repr(field) for field in missing)
         what = "field" if len(missing) == 1 else "fields"
         raise ConfigError(
-            f"no column for the required {what} {names}: say which one with {maps} (columns: {', '.join(columns)})"
+            f"no column for the required {what} {names}: say which one with {maps}{_IN_PYTHON} "
+            f"(columns: {', '.join(columns)})"
         )
 
 

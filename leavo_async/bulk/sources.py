@@ -1,6 +1,7 @@
 """What can be imported: open it, see its columns, read its rows one by one in constant memory."""
 
 import codecs
+import inspect
 import io
 import os
 import sys
@@ -106,6 +107,8 @@ def source_of(
     """
     if isinstance(thing, str | os.PathLike):
         path = Path(cast("str | os.PathLike[str]", thing))
+        if "\n" in str(path):  # not repeated: it is people's data
+            raise ConfigError("cannot read rows from a text of several lines: write it to a file and give its path")
         return open_source(path, format=format, delimiter=delimiter, encoding=encoding, stdin=stdin)
     name = _kind(thing)
     if format is not None or delimiter is not None or encoding is not None:
@@ -143,6 +146,10 @@ def _checked_iterable(thing: object, name: str) -> Iterable[object]:
         hint = "for one row, put it into a list"
     elif hasattr(thing, "read"):
         hint = "give the path of the file instead of the open file"
+    elif inspect.isawaitable(thing):
+        hint = "await it, and give what comes of it"
+    elif inspect.isroutine(thing):
+        hint = "call it, and give what it returns"
     elif isinstance(thing, Iterable):
         return cast("Iterable[object]", thing)
     else:

@@ -88,7 +88,7 @@ def body_of(row: Row, plan: MappingPlan, operation: Operation) -> Mapping[str, A
         raise InvalidRowError(row.problem)
     if unknown := plan.unknown(row.values):
         names = ", ".join(repr(name) for name in unknown)
-        raise InvalidRowError(f"unknown keys {names}: map them with --map or leave them out with --ignore")
+        raise InvalidRowError(f"unknown keys {names}: map them, or leave them out (ignore)")
     return operation.body(plan.apply(row.values))
 
 

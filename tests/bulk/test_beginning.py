@@ -43,6 +43,11 @@ def row(n: int, **more: Any) -> dict[str, Any]:
     return {"name": f"Ana {n}", "phone": f"+55119{n:08d}", **more}
 
 
+async def nothing() -> AsyncIterator[dict[str, Any]]:
+    return
+    yield
+
+
 async def prepared(source: object, operation: Operation = LEADS, **options: Any) -> Plan:
     async with LeavoClient("made-up-key", transport=FakeTransport()) as leavo:
         job = BulkJob(leavo, operation, source, **options)
@@ -211,6 +216,23 @@ async def test_what_names_nothing_is_refused(options: Any, message: str, file: P
     """A typing mistake must not mean that nothing is left out."""
     with pytest.raises(ConfigError, match=message):
         await prepared(file, **options)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("source", [[], iter(()), ["Ana"], [["Ana", "+5511999990001"]], nothing()], ids=repr)
+async def test_what_has_no_row_is_refused_as_that(source: Any) -> None:
+    """And not for a column that it lacks: mostly it is a generator that was read before."""
+    with pytest.raises(ConfigError, match="it is empty, or used up, or what comes first is not a mapping"):
+        await prepared(source)
+
+
+@pytest.mark.asyncio
+async def test_a_coroutine_is_no_source() -> None:
+    """It was not awaited."""
+    coroutine = asyncio.sleep(0)
+    with pytest.raises(ConfigError, match="coroutine: await it, and give what comes of it"):
+        await prepared(coroutine)
+    await coroutine
 
 
 @pytest.mark.asyncio

@@ -88,7 +88,8 @@ def test_without_an_open_prefix_custom_fields_are_unknown():
 def test_an_unknown_column_is_refused_with_both_ways_out():
     """Nothing in a file is dropped because of a spelling."""
     assert (
-        "unknown column 'Notes2': map it with --map FIELD=Notes2 or leave it out with --ignore Notes2 "
+        "unknown column 'Notes2': map it with --map FIELD=Notes2 or leave it out with --ignore Notes2; "
+        "in Python map={FIELD: COLUMN}, ignore=[COLUMN] "
         "(fields: name, phone, email, company, lead_source, custom_fields.NAME)"
     ) == refusal(*BASE, "Notes2")
 
@@ -97,8 +98,15 @@ def test_all_unknown_columns_are_named_at_once():
     """With the likely field, and quoted for the shell."""
     assert (
         "unknown columns 'E-mail', 'Full Text': map them with --map email=E-mail --map 'FIELD=Full Text' "
-        "or leave them out with --ignore E-mail --ignore 'Full Text'"
+        "or leave them out with --ignore E-mail --ignore 'Full Text', or all of them with --ignore '*';"
     ) in refusal(*BASE, "E-mail", "Full Text")
+
+
+def test_of_a_hundred_unknown_columns_a_few_are_named():
+    """A wall of options helps nobody."""
+    said = refusal(*BASE, *(f"X{n}" for n in range(100)))
+    assert "'X4': map them" in said
+    assert "--ignore X4 (and 95 more), or all of them with --ignore '*'" in said
 
 
 @pytest.mark.parametrize("ignored", [{"Notes2"}, {"*"}])
@@ -128,9 +136,10 @@ def test_columns_of_a_rejects_file_are_left_out():
         (
             BASE,
             {"mapped": {"emial": "name"}},
-            "--map emial=name: unknown field 'emial', did you mean 'email'? (fields:",
+            "map emial=name: unknown field 'emial', did you mean 'email'? (fields:",
         ),
-        (BASE, {"mapped": {"email": "Phon"}}, "--map email=Phon: there is no column 'Phon', did you mean 'phone'?"),
+        (BASE, {"mapped": {"email": "Phon"}}, "map email=Phon: there is no column 'Phon', did you mean 'phone'?"),
+        (("Nome", "phone"), {"mapped": {"Nome": "name"}}, "unknown field 'Nome', did you mean name=Nome?"),
         (BASE, {"mapped": {"email": "zzz"}}, "there is no column 'zzz' (columns: name, phone)"),
         (BASE, {"mapped": {"custom_fields.": "name"}}, "unknown field 'custom_fields.'"),
         ((*BASE, "x"), {"mapped": {"email": "x"}, "ignored": {"x"}}, "column 'x' is both mapped and ignored"),

@@ -1,3 +1,4 @@
+import asyncio
 import gzip
 import io
 import os
@@ -287,6 +288,8 @@ def test_a_named_pipe_has_no_path_to_read_again(tmp_path):
             pl.LazyFrame({"name": ["Ana"]}),
             "polars LazyFrame: a path, a data frame, or an iterable of mappings was expected",
         ),
+        ("name,phone\nAna,+5511999990001\n", "a text of several lines: write it to a file and give its path"),
+        (asyncio.sleep, "function: call it, and give what it returns"),
         (5, "int: a path, a data frame, or an iterable of mappings was expected"),
     ],
 )
@@ -294,7 +297,7 @@ def test_what_holds_no_rows_is_refused_with_a_hint(thing, words):
     """By its kind, without its content."""
     with pytest.raises(ConfigError) as caught:
         source_of(thing)
-    assert f"cannot read rows from {words}" == str(caught.value)
+    assert str(caught.value) == f"cannot read rows from {words}"
 
 
 @pytest.mark.parametrize("options", [{"format": "csv"}, {"delimiter": ";"}, {"encoding": "utf-8"}])
