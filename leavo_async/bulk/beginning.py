@@ -40,15 +40,24 @@ class Begun(NamedTuple):
 
 
 class Beginning:
-    """One import on its way to its journal. told: what holds for its calls."""
+    """One import on its way to its journal. told: what holds for its calls.
+
+    read: is told, in a thread, how many rows were read so far.
+    """
 
     def __init__(
-        self, operation: Operation, told: Explanation, options: ImportOptions, wall: Callable[[], float]
+        self,
+        operation: Operation,
+        told: Explanation,
+        options: ImportOptions,
+        wall: Callable[[], float],
+        read: Callable[[int], None] | None = None,
     ) -> None:
         self._operation = operation
         self._told = told
         self._options = options
         self._wall = wall
+        self._read = read
         self._salt = uuid.uuid4().hex if options.get("new_run") else ""
         self.folder = Path(options.get("journal_dir") or state_dir()).expanduser()
 
@@ -282,6 +291,7 @@ class Beginning:
             row_key=self._options.get("row_key"),
             same_by=self._same_by(),
             only_new=only_new,
+            told=self._read,
         )
 
     def _same_by(self) -> tuple[str, ...]:

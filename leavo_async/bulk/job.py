@@ -35,7 +35,7 @@ class BulkJob:
         report = await job.run()            # sends them; the same again goes on where it was left
 
     source: a file (CSV, JSON Lines, Parquet), "-" for standard input, a data frame, an iterable or async iterable of
-    mappings. operation: what is done with each row. options: see ImportOptions.
+    mappings. operation: what is done with each row. options: see ImportOptions. rows_read: so many `prepare` has read.
 
     Each row is sent at least once and keeps one idempotency key for its life. A row whose outcome is unknown is sent
     again only where the server honours that key, or once a look-up has shown that it is not there; else it is held for
@@ -58,6 +58,7 @@ class BulkJob:
         self._run: Run | None = None
         self._asked: Stop | None = None
         self.stopped: Stop | None = None
+        self.rows_read = 0
 
     @classmethod
     def resume(cls, session: Session, operation: Operation, job: str, **options: Unpack[ImportOptions]) -> Self:
@@ -135,7 +136,7 @@ class BulkJob:
 
     async def _begin(self) -> None:
         """Keeps it at once, so that it is let go of whatever comes next."""
-        beginning = Beginning(self._operation, self._told(), self._options, self._wall)
+        beginning = Beginning(self._operation, self._told(), self._options, self._wall, self._count)
         if self._reopened is not None:
             self._begun = await to_its_end(in_thread(beginning.reopened, self._reopened), Begun.close)
             return
@@ -161,6 +162,9 @@ class BulkJob:
             else:
                 # A thread may read it still, and wait for a row that never comes.
                 let_alone(source.close)
+
+    def _count(self, rows: int) -> None:
+        self.rows_read = rows
 
     def _told(self) -> Explanation:
         """What holds for its calls."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import blake2b
 from itertools import islice
 from typing import Any
@@ -22,7 +22,7 @@ class Spooler:
     """Takes rows up into a journal. It blocks: for a thread.
 
     row_key: the column with each row's own name. same_by: fields of the body by which rows are the same; () for the
-    whole of it. only_new: leave out what the journal has already.
+    whole of it. only_new: leave out what the journal has already. told: is told now and then how many rows were read.
     """
 
     def __init__(
@@ -34,8 +34,11 @@ class Spooler:
         row_key: str | None,
         same_by: Sequence[str],
         only_new: bool = False,
+        told: Callable[[int], None] | None = None,
     ) -> None:
         self.empty = 0
+        self._read = 0
+        self._told = told
         self._journal = journal
         self._plan = plan
         self._operation = operation
@@ -57,6 +60,9 @@ class Spooler:
         while chunk := list(islice(rows, _CHUNK)):
             with self._journal.transaction():
                 self._journal.spool(found for row in chunk if (found := self._spooled(row)) is not None)
+            self._read += len(chunk)
+            if self._told is not None:
+                self._told(self._read)
 
     def _spooled(self, row: Row) -> Spooled | None:
         if row.is_empty:

@@ -19,6 +19,7 @@ from leavo_async.cli.connection import Connection, demo
 from leavo_async.cli.exit_codes import ExitCode
 from leavo_async.cli.job_run import Display, Screen, finish, work
 from leavo_async.cli.plan import plan_lines
+from leavo_async.cli.reading import counting
 from leavo_async.cli.running import say, tell
 from leavo_async.cli.stopper import Stopper
 from leavo_async.cli.summary import open_row_lines, report_json
@@ -58,7 +59,8 @@ async def check_leads(command: ImportCommand, stopper: Stopper) -> ExitCode:
         leavo = LeavoClient("dry-run", limits=[command.connection.rate_limit])
         options: ImportOptions = {**command.options, "journal_dir": folder, "progress": False}
         job = BulkJob(leavo, LEADS, command.file, **options)
-        plan = await job.prepare()
+        async with counting(job, command.display.progress):
+            plan = await job.prepare()
         await job.aclose()
         return await in_thread(_checked, command, plan)
 

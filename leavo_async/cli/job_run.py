@@ -17,6 +17,7 @@ from leavo_async.bulk.words import counted, duration
 from leavo_async.cli.exit_codes import ExitCode, of_report
 from leavo_async.cli.plan import plan_lines, resumed_line
 from leavo_async.cli.progress import Show, Style, showing
+from leavo_async.cli.reading import counting
 from leavo_async.cli.running import confirmed, fail, say, tell
 from leavo_async.cli.stopper import Stopper
 from leavo_async.cli.summary import report_json, summary_lines
@@ -51,7 +52,8 @@ async def work(
     job: BulkJob, screen: Screen, display: Display, stopper: Stopper, *, is_demo: bool = False
 ) -> Report | None:
     """Prepare and run a job; its report, None if somebody did not want it."""
-    plan = await job.prepare()
+    async with counting(job, display.progress):
+        plan = await job.prepare()
     try:
         is_wanted = await _announced(plan, display, is_demo=is_demo)
     except BaseException:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import sys
@@ -9,8 +10,13 @@ import sys
 import pytest
 from rich.console import Console
 
+from leavo_async import LeavoClient
+from leavo_async.apis.leavo.imports import LEADS
+from leavo_async.bulk.job import BulkJob
 from leavo_async.cli.drawing import Drawing
-from leavo_async.cli.progress import showing
+from leavo_async.cli.progress import Style, showing
+from leavo_async.cli.reading import counting
+from leavo_async.testing import FakeTransport
 
 from ..bulk.snapshots import JOB, job, small
 
@@ -153,3 +159,25 @@ def test_a_job_that_fails_at_once_has_no_object() -> None:
     """There was nothing to tell."""
     with pytest.raises(ZeroDivisionError), showing("json", None):
         _ = 1 / 0
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("term", "style", "said"), [("xterm", "auto", True), ("dumb", "auto", False), ("xterm", "none", False)]
+)
+async def test_rows_are_counted_while_they_are_read(
+    monkeypatch: pytest.MonkeyPatch, term: str, style: Style, said: bool
+) -> None:
+    """On one line, which is gone in the end."""
+    monkeypatch.setenv("TERM", term)
+    monkeypatch.setattr("leavo_async.cli.reading._EACH", 0.0)
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+    async with LeavoClient("made-up-key", transport=FakeTransport()) as leavo:
+        reading = BulkJob(leavo, LEADS, [{"name": f"Ana {n}", "phone": f"+55119{n:08d}"} for n in range(3000)])
+        async with counting(reading, style):
+            await reading.prepare()
+            await asyncio.sleep(0.01)
+        await reading.aclose()
+
+    assert ("\rReading: 3,000 rows" in terminal.getvalue()) == said
+    assert terminal.getvalue().endswith(f"\r{' ' * len('Reading: 3,000 rows')}\r" if said else "")
