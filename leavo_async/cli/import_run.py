@@ -48,7 +48,7 @@ async def import_leads(command: ImportCommand, stopper: Stopper) -> ExitCode:
             say("Nothing was sent.")
             return ExitCode.NOT_STARTED
         read_back = await _read_back(leavo) if command.sandbox and report.is_finished else None
-        return await finish(job, report, command.display, stopper, read_back)
+        return await finish(job, report, command.display, stopper, read_back, is_kept=not command.sandbox)
 
 
 async def check_leads(command: ImportCommand, stopper: Stopper) -> ExitCode:
@@ -72,7 +72,7 @@ def _checked(command: ImportCommand, plan: Plan) -> ExitCode:
     if command.display.as_json:
         tell(report_json(report, code, None, written))
         return code
-    tell(*plan_lines(plan, is_dry=True), *open_row_lines(report, written, asked=rejects is not None))
+    tell(*plan_lines(plan, is_dry=True), *open_row_lines(report, written, asked=rejects is not None, is_kept=False))
     tell(f"Dry run: nothing was sent. Exit code {code}: {code.meaning if code else 'every row can be sent'}.")
     return code
 

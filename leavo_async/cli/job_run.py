@@ -68,21 +68,30 @@ async def work(
 
 
 async def finish(
-    job: BulkJob, report: Report, display: Display, stopper: Stopper, read_back: int | None = None
+    job: BulkJob,
+    report: Report,
+    display: Display,
+    stopper: Stopper,
+    read_back: int | None = None,
+    *,
+    is_kept: bool = True,
 ) -> ExitCode:
-    """Print what became of the rows; gives the exit code."""
+    """Print what became of the rows; gives the exit code. is_kept: whether there will be such a job, to go on with."""
     code = of_report(report, job.stopped, stopper.signal)
     written = None if display.rejects is None else await in_thread(_written, display.rejects, report)
     if display.as_json:
         _print(report_json(report, code, read_back, written))
     else:
-        _print(*await in_thread(_lines, report, code, read_back, written, display))
+        _print(*await in_thread(_lines, report, code, read_back, written, display, is_kept=is_kept))
     is_good_demo = read_back is not None and report.is_finished
     return ExitCode.DONE if is_good_demo else code
 
 
-def _lines(report: Report, code: ExitCode, read_back: int | None, written: str | None, display: Display) -> list[str]:
-    return list(summary_lines(report, code, read_back, written, asked=display.rejects is not None))
+def _lines(
+    report: Report, code: ExitCode, read_back: int | None, written: str | None, display: Display, *, is_kept: bool
+) -> list[str]:
+    asked = display.rejects is not None
+    return list(summary_lines(report, code, read_back, written, asked=asked, is_kept=is_kept))
 
 
 async def _announced(plan: Plan, display: Display, *, is_demo: bool) -> bool:
@@ -105,7 +114,10 @@ def _written(path: Path, report: Report) -> str | None:
     try:
         return str(path) if write_failed(path, report.journal) else None
     except OSError as error:
-        fail(f"cannot write {path} ({error.strerror}); `leavo jobs failures {report.job}` has them", ExitCode.BROKEN)
+        fail(
+            f"cannot write {path} ({error.strerror}); `leavo jobs failures {report.job} -o FILE` writes them elsewhere",
+            ExitCode.BROKEN,
+        )
         return None
 
 

@@ -76,6 +76,15 @@ def test_a_long_list_of_open_rows_is_cut_and_says_so(tmp_path: Path) -> None:
     assert with_file[-1] == f"Written to f.csv. Mend it, and: leavo jobs redrive {job.job} f.csv"
 
 
+def test_a_job_that_is_not_kept_is_not_named(tmp_path: Path) -> None:
+    """After a dry run, or a demo, also one that was interrupted: there is nothing to go on with."""
+    job = report(tmp_path, failed=25, pending=1)
+    lines = list(summary_lines(job, ExitCode.INTERRUPTED, None, None, asked=False, is_kept=False))
+
+    assert "  and 15 more: --rejects FILE" in lines
+    assert job.job not in "\n".join([*lines, *open_row_lines(job, "f.csv", asked=True, is_kept=False)])
+
+
 def test_a_short_list_is_whole(tmp_path: Path) -> None:
     """Rows to be sent, that are there, or that another row stands for are nobody's business."""
     lines = list(open_row_lines(report(tmp_path, done=1, pending=1, skipped=1, failed=5, held=5), None, asked=False))
@@ -112,7 +121,9 @@ def test_an_early_end_says_what_to_do(tmp_path: Path) -> None:
 
 def test_a_demo_says_what_a_real_import_would_have_said(tmp_path: Path) -> None:
     """And names no next step, for nothing of it is kept."""
-    words = "\n".join(summary_lines(report(tmp_path, done=2, failed=1), ExitCode.SOME_FAILED, 2, None, asked=False))
+    words = "\n".join(
+        summary_lines(report(tmp_path, done=2, failed=1), ExitCode.SOME_FAILED, 2, None, asked=False, is_kept=False)
+    )
 
     assert "Read back from the sandbox: 2 leads." in words
     assert "A real import would have ended with exit code 3: some rows failed" in words
