@@ -19,10 +19,16 @@ _SPOOL = ".spool"
 
 
 def state_dir() -> Path:
-    """LEAVO_STATE_DIR, or the place for such files: https://specifications.freedesktop.org/basedir-spec/latest/."""
-    if named := os.environ.get("LEAVO_STATE_DIR"):
-        return Path(named).expanduser()
-    return Path(os.environ.get("XDG_STATE_HOME") or "~/.local/state").expanduser() / "leavo"
+    """LEAVO_STATE_DIR, or the place for such files: https://specifications.freedesktop.org/basedir-spec/latest/.
+
+    ConfigError if that is below a home, and there is none, as for a user of a container whom the system does not know.
+    """
+    named = os.environ.get("LEAVO_STATE_DIR")
+    with suppress(RuntimeError):
+        return Path(named or Path(os.environ.get("XDG_STATE_HOME") or "~/.local/state") / "leavo").expanduser()
+    raise ConfigError(
+        "there is no home directory to keep a journal in; nothing was sent. Name a folder: LEAVO_STATE_DIR"
+    )
 
 
 def made(folder: Path) -> Path:
@@ -95,7 +101,8 @@ def remove(journal: Path) -> None:
     """Remove a journal and what SQLite keeps beside it. What is gone is gone."""
     for path in (journal, *(journal.with_name(journal.name + end) for end in ("-wal", "-shm", "-journal"))):
         path.unlink(missing_ok=True)
-    journal.with_suffix(".lock").unlink(missing_ok=True)
+    for end in (".lock", ".lock-journal"):  # a process that was killed leaves both
+        journal.with_suffix(end).unlink(missing_ok=True)
 
 
 def purge(journal: Path) -> None:

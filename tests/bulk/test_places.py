@@ -68,6 +68,16 @@ def test_one_bad_journal_hides_no_other_job(tmp_path: Path) -> None:
         report_of(tmp_path / "bad.db")
 
 
+def test_without_a_home_a_folder_must_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Containers run as users whom the system does not know."""
+    for name in ("LEAVO_STATE_DIR", "XDG_STATE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)
+
+    with pytest.raises(ConfigError, match=r"there is no home directory.*LEAVO_STATE_DIR"):
+        state_dir()
+
+
 def test_a_new_folder_is_for_nobody_else(tmp_path: Path) -> None:
     """Those above it are as the system makes them; one that is there stays as it is."""
     folder = made(tmp_path / "new" / "leavo")
@@ -135,12 +145,13 @@ def test_what_killed_processes_have_left_is_removed(tmp_path: Path) -> None:
     """It is people's data; what a living one is filling stays."""
     dead, alive = filled(tmp_path / "dead.spool"), filled(tmp_path / "alive.spool")
     (tmp_path / "dead.spool-wal").touch()
+    (tmp_path / "dead.lock-journal").touch()
     lock = JobLock.take(alive)
     new = new_spool(tmp_path)
     lock.release()
 
     assert not dead.exists()
-    assert not (tmp_path / "dead.spool-wal").exists()
+    assert not list(tmp_path.glob("dead.*"))
     assert alive.exists()
     assert not new.exists()
     assert new.parent == tmp_path
