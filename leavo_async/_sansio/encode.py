@@ -126,7 +126,7 @@ def checked_base_url(url: str, *, loopback_http: bool) -> str:
     if parts.scheme == "http" and not (loopback_http and parts.hostname in _LOOPBACK):
         raise ConfigError(
             f"base_url: {parts.scheme}://{parts.hostname or ''} is not encrypted, the key would travel in clear text: "
-            "use https (allow_insecure_loopback=True permits http to 127.0.0.1)"
+            "use https (allow_insecure_loopback=True, or --allow-insecure-loopback, permits http to 127.0.0.1)"
         )
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise ConfigError("base_url: expected https://host, without query")

@@ -83,7 +83,7 @@ class Beginning:
             begun.close()
             raise ConfigError(
                 f"job {facts.job} sends {facts.method} to {facts.place}{facts.path}, and this session {told.method} to "
-                f"{told.base_url}{told.path}; nothing was sent"
+                f"{told.base_url}{told.path} (base URL, LEAVO_BASE_URL): leave that out; nothing was sent"
             )
         return begun
 

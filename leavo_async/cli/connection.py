@@ -91,7 +91,9 @@ def connection_options(command: F) -> F:
     for option in (
         click.option("--limit", type=click.IntRange(min=1), help="Requests a minute of your key, if not Leavo's 100."),
         click.option("--allow-insecure-loopback", is_flag=True, help="Permit http:// to this machine (a sandbox)."),
-        click.option("--base-url", envvar="LEAVO_BASE_URL", show_envvar=True, help="Another place of the API."),
+        click.option(
+            "--base-url", envvar="LEAVO_BASE_URL", show_envvar=True, help="Where the API is, if not at Leavo's."
+        ),
     ):
         command = option(command)
     return command

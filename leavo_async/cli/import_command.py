@@ -32,19 +32,40 @@ def _pairs(context: click.Context, parameter: click.Parameter, values: tuple[str
 @click.argument("file")
 @click.option("--sandbox", is_flag=True, help="Import into a sandbox inside of this process: no account is needed.")
 @click.option("--dry-run", is_flag=True, help="Check every row and send nothing; no key is needed.")
-@click.option("--yes", "-y", is_flag=True, help="Ask nothing, however long it will take.")
-@click.option("--map", "mapped", multiple=True, metavar="FIELD=COLUMN", callback=_pairs, help="Where a field stands.")
-@click.option("--ignore", "ignored", multiple=True, metavar="COLUMN", help='To be left out; "*" is all unknown ones.')
-@click.option("--format", "kind", type=click.Choice(["csv", "jsonl", "parquet"]), help="Default: as the file looks.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask, however long it will take.")
+@click.option(
+    "--map",
+    "mapped",
+    multiple=True,
+    metavar="FIELD=COLUMN",
+    callback=_pairs,
+    help="This field of a lead is in that column.",
+)
+@click.option(
+    "--ignore", "ignored", multiple=True, metavar="COLUMN", help='Leave this column out; "*": all that are no field.'
+)
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["csv", "jsonl", "parquet"]),
+    help="Default: by its name, or its first characters.",
+)
 @click.option("--delimiter", help='Of CSV, such as ";" or tab. Default: as in the header line.')
 @click.option("--encoding", help="Default: utf-8, with or without a byte order mark.")
-@click.option("--row-key", metavar="COLUMN", help="The column with each row's own name, for files that are edited.")
 @click.option(
-    "--same-by", multiple=True, metavar="FIELD", help="Of rows with the same there, one is sent. Default: phone."
+    "--row-key",
+    metavar="COLUMN",
+    help="The column with an id of each row, if the file may be edited before it is finished.",
 )
-@click.option("--name", help="What the import is called. Default: by the content of the file.")
-@click.option("--account", default="", help="Which of several accounts at one place it is for.")
-@click.option("--new-run", is_flag=True, help="Import once more what was imported before.")
+@click.option(
+    "--same-by",
+    multiple=True,
+    metavar="FIELD",
+    help="Send one of rows that are the same in this field. Default: phone.",
+)
+@click.option("--name", help="The import of this name is one import, whatever the file says. Default: by its content.")
+@click.option("--account", default="", help="If you have several accounts: the name of the one it is for.")
+@click.option("--new-run", is_flag=True, help="Import it all once more, although it was imported before.")
 @click.option(
     "--on-changed-source",
     type=click.Choice(["abort", "new-rows-only"]),
@@ -75,7 +96,7 @@ def import_command(
     """Import leads from FILE: CSV, JSON Lines or Parquet ("-" for standard input).
 
     Columns: name and phone (with country code), and if you like email, company, status_id, tag_ids, custom_fields.NAME.
-    The same command again goes on where it was left, whatever has ended it; no row is sent twice.
+    The same command again goes on where it was left, whatever has ended it; no lead is made twice.
     """
     if sandbox and told["base_url"]:
         raise click.UsageError("--sandbox is a place of its own: leave out --base-url (and LEAVO_BASE_URL)")

@@ -36,28 +36,43 @@ def _share(context: click.Context, parameter: click.Parameter, value: str | None
     """100 or 5%, checked."""
     try:
         most_failed(value, 0)
-    except ConfigError as error:
-        raise click.BadParameter(str(error)) from None
+    except ConfigError:
+        raise click.BadParameter(f"{value!r}: expected a number of rows, or a share such as 5%") from None
     return value
 
 
 def display_options(command: F) -> F:
     """The options of every command that runs a job."""
     for option in (
-        click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object."),
-        click.option("--progress", type=click.Choice(get_args(Style)), default="auto", show_default=True),
-        click.option("--rejects", metavar="FILE", help="Write the rows that are not there in the end, with reasons."),
-        click.option("--concurrency", type=click.IntRange(1, 32), help="Rows at a time. Default: as the limit needs."),
+        click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object, on stdout."),
+        click.option(
+            "--progress",
+            type=click.Choice(get_args(Style)),
+            default="auto",
+            show_default=True,
+            help="auto: a bar on a terminal, else plain lines.",
+        ),
+        click.option("--rejects", metavar="FILE", help="Write the rows that did not get there, and why, as CSV."),
+        click.option(
+            "--concurrency",
+            type=click.IntRange(1, 32),
+            help="Rows under way at a time. Default: as many as the limit needs.",
+        ),
         click.option(
             "--quarantine",
             metavar="TIME",
             callback=seconds_of,
-            help="How long a row of unknown outcome is let alone; 60s.",
+            help="Wait so long before a row of unknown outcome is looked up. Default: 60s.",
         ),
         click.option(
-            "--patience", metavar="TIME", callback=seconds_of, help="How long a server that is down is waited for; 15m."
+            "--patience",
+            metavar="TIME",
+            callback=seconds_of,
+            help="Wait so long for a server that is down. Default: 15m.",
         ),
-        click.option("--max-errors", metavar="N|N%", callback=_share, help="Stop when more rows have failed."),
+        click.option(
+            "--max-errors", metavar="N|N%", callback=_share, help="Stop when more rows than that have failed."
+        ),
         click.option("--max-duration", metavar="TIME", callback=seconds_of, help="Stop after so long, such as 8h."),
     ):
         command = option(command)

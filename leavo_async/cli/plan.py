@@ -51,7 +51,7 @@ def _rows(plan: Plan) -> str:
 
 
 def _takes(plan: Plan) -> str:
-    if plan.seconds is None:
+    if plan.seconds is None or not plan.to_send:
         return ""
     now = time.time()
     done = f", done at {clock(now + plan.seconds, now)}" if plan.seconds >= 60 else ""
