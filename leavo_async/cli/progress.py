@@ -6,7 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -50,16 +50,23 @@ def _bar(console: Console, total: int | None) -> Generator[Show, None, None]:
     drawing = Drawing(total)
     # A thread of Live's draws it, however often it is told. What stands there goes in the end, for the summary says it
     # all; into a file only the end is written. stdout is left alone, for it has results, unless it is the same screen.
-    with Live(
+    live = Live(
         drawing,
         console=console,
         refresh_per_second=_REDRAWS_A_SECOND,
         transient=console.is_terminal,
         redirect_stdout=sys.stdout.isatty(),
-    ):
+    )
+    # A terminal that has gone ends no job, and what became of the rows can still be written elsewhere.
+    with suppress(OSError):
+        live.start()
+    try:
         yield drawing.show
-    if not console.is_terminal:
-        console.line()
+    finally:
+        with suppress(OSError):
+            live.stop()
+            if not console.is_terminal:
+                console.line()
 
 
 @contextmanager

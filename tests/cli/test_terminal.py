@@ -98,6 +98,25 @@ def test_a_yes_is_a_yes(tmp_path: Path) -> None:
     assert (ended, "no connection could be made" in said) == (5, True)
 
 
+def test_a_terminal_that_is_closed_takes_no_results_with_it(file: Path, tmp_path: Path) -> None:
+    """The file of rows that did not get there is written all the same."""
+    rejects = tmp_path / "rejects.csv"
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        command("import", file, "--sandbox", "--rejects", rejects, "--progress", "bar"),
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env=variables(TERM="xterm"),
+    )
+    os.close(theirs)
+    os.read(ours, 1)
+    os.close(ours)
+
+    assert process.wait(20) == 1
+    assert "João €" in rejects.read_text(encoding="utf-8")
+
+
 def _asked(folder: Path, act: Callable[[subprocess.Popen[bytes], int], object]) -> tuple[int, str]:
     """The exit code, and all that stands on a terminal, of a long import; act: what is done once it has asked."""
     path = folder / "long.csv"
