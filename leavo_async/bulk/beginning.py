@@ -14,7 +14,7 @@ from leavo_async.bulk.facts import Facts, limit_of
 from leavo_async.bulk.journal import Journal
 from leavo_async.bulk.keys import file_digest, import_id
 from leavo_async.bulk.lock import JobLock
-from leavo_async.bulk.mapping import Fields, MappingPlan, plan_mapping
+from leavo_async.bulk.mapping import MappingPlan, plan_mapping
 from leavo_async.bulk.operation import Operation
 from leavo_async.bulk.options import ImportOptions
 from leavo_async.bulk.places import found, journal_path, known, made, new_spool, remove, settle, state_dir
@@ -99,8 +99,6 @@ class Beginning:
         for name in self._same_by() if is_named_alike else ():
             if name not in operation.fields:
                 raise ConfigError(f"same_by: there is no field {name!r} (fields: {', '.join(operation.fields)})")
-        if not source.columns and source.path is None:
-            return MappingPlan({}, (), Fields(operation.fields), frozenset())  # nothing came, and that may be right
         row_key = options.get("row_key")
         if row_key is not None and row_key not in source.columns:
             raise ConfigError(f"row key: there is no column {row_key!r} (columns: {', '.join(source.columns)})")

@@ -219,7 +219,11 @@ async def test_what_names_nothing_is_refused(options: Any, message: str, file: P
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize("source", [[], iter(()), ["Ana"], [["Ana", "+5511999990001"]], nothing()], ids=repr)
+@pytest.mark.parametrize(
+    "source",
+    [[], iter(()), ["Ana"], [["Ana", "+5511999990001"]], nothing()],
+    ids=["empty", "used up", "a text", "a list", "async"],
+)
 async def test_what_has_no_row_is_refused_as_that(source: Any) -> None:
     """And not for a column that it lacks: mostly it is a generator that was read before."""
     with pytest.raises(ConfigError, match="it is empty, or used up, or what comes first is not a mapping"):

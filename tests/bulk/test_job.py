@@ -379,14 +379,6 @@ async def test_headers_may_say_whose_the_rows_are(leavo_sandbox: Sandbox) -> Non
 
 
 @pytest.mark.asyncio
-async def test_nothing_to_import_is_no_mistake(leavo_sandbox: Sandbox) -> None:
-    """A filter may leave nothing over."""
-    report = await imported(leavo_sandbox, [])
-
-    assert (report.is_finished, sum(report.counts.values())) == (True, 0)
-
-
-@pytest.mark.asyncio
 async def test_a_traceback_with_locals_shows_no_row_and_no_key(
     leavo_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

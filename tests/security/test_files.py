@@ -84,7 +84,8 @@ def test_failed_rows_are_for_their_owner_alone(umask: int, folder: Path, monkeyp
     modes: list[int] = []
 
     def look(handle: int) -> None:
-        modes.append(stat.S_IMODE(os.fstat(handle).st_mode))
+        if stat.S_ISREG(os.fstat(handle).st_mode):  # its directory is made safe, too
+            modes.append(stat.S_IMODE(os.fstat(handle).st_mode))
         before(handle)
 
     monkeypatch.setattr(os, "fsync", look)
