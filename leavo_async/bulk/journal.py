@@ -51,7 +51,7 @@ UPDATE row SET state=?1, outcome=?2, status=?3, code=?4, reason=?5, field=?6, id
     attempts=attempts + ?10, tries=tries + (?1 = 'unknown')
 WHERE n=?11
 """
-_EMPTY = "UPDATE row SET body=NULL, cells=NULL, row_id=NULL WHERE n=? AND state='done'"
+_EMPTY = "UPDATE row SET body=NULL, cells=NULL, row_id=NULL, reason=NULL WHERE n=? AND state='done'"
 _LEFT = "the process that sent it ended before its outcome was known"
 _OPENED = "SELECT n, line, row_id, gen, state, body, first_sent, last_sent, tries FROM row"
 _CELLS = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str)

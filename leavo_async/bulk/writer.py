@@ -121,7 +121,7 @@ class Writer:
         except JournalError as error:
             self.failure = error
         except Exception as error:  # noqa: BLE001  # a defect of ours: whoever waits must hear of it, and no more is sent
-            self.failure = JournalError(f"the journal {self.journal.path} has failed ({type(error).__name__}: {error})")
+            self.failure = JournalError(f"the journal {self.journal.path} has failed ({type(error).__name__})")
         values = given or [None] * len(batch)
         waiting = [(done, value) for (_, done), value in zip(batch, values, strict=True) if done is not None]
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
