@@ -197,9 +197,10 @@ def memory_bar(what: str, found: dict[str, Any]) -> Bar:
 def filled(folder: Path, rows: int) -> Journal:
     """A journal of so many rows to be sent, open as for a run."""
     told: dict[str, Any] = dict.fromkeys(Facts._fields, "")
-    columns: dict[str, Any] = {"columns": (), "left_out": (), "ignored": (), "mapping": {}}
+    others: dict[str, Any] = {"columns": (), "left_out": (), "ignored": (), "mapping": {}, "same_by": ()}
+    numbers: dict[str, Any] = {"created": 0.0, "limit_per_minute": None, "empty": 0}
     path = folder / f"{time.time_ns()}.db"
-    journal = Journal.create(path, Facts(**{**told, **columns}))
+    journal = Journal.create(path, Facts(**{**told, **others, **numbers}))
     with journal.transaction():
         digest = b"0123456789abcdef"
         journal.spool(Spooled(n, n + 1, None, "pending", BODY, BODY, digest) for n in range(1, rows + 1))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,12 +11,14 @@ import aiohttp
 import hypothesis
 import pytest
 from aioresponses import aioresponses, core
-from blockbuster import BlockBuster, blockbuster_ctx
+from blockbuster import BlockBuster
 
 pytest_plugins = ["leavo_async.testing.pytest_plugin"]
 
 # Of the torture tests, a plain run has every so-manieth: always the same ones.
 TORTURE_SLICE = 50
+
+_NUMBERS = itertools.count()
 
 # Time limits belong to pytest-timeout; in CI the examples are the same each time.
 hypothesis.settings.register_profile("suite", deadline=None, derandomize="CI" in os.environ)
@@ -33,17 +36,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if item not in left_out]
 
 
+@pytest.fixture(scope="session")
+def blockbuster() -> BlockBuster:
+    """To make one takes ten times as long as to switch it on."""
+    return BlockBuster("leavo_async")
+
+
 @pytest.fixture(autouse=True)
-def no_blocking_call_on_the_loop() -> Iterator[BlockBuster]:
+def no_blocking_call_on_the_loop(blockbuster: BlockBuster) -> Iterator[BlockBuster]:
     """A read, a sleep or a lock that stops the event loop is an error, wherever in the package it stands."""
-    with blockbuster_ctx("leavo_async") as blocking:
-        yield blocking
+    blockbuster.activate()
+    yield blockbuster
+    blockbuster.deactivate()
 
 
 @pytest.fixture(autouse=True)
-def journals_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """No test finds the jobs of another one, nor those of whoever runs the tests."""
-    folder = tmp_path / "journals"
+def journals_of_its_own(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No test finds the jobs of another one, nor those of whoever runs the tests. It is made by who needs it."""
+    folder = tmp_path_factory.getbasetemp() / f"journals-{next(_NUMBERS)}"
     monkeypatch.setenv("LEAVO_STATE_DIR", str(folder))
     return folder
 

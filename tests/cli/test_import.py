@@ -196,9 +196,9 @@ def slow_file(tmp_path: Path) -> Path:
 async def test_an_unknown_outcome_is_told_and_nothing_is_doubled(file: Path) -> None:
     """The connection breaks after the lead is there, and lists do not show it yet: going on finds it there."""
     fault = Fault(reset="after", method="POST", times=1)
-    async with Sandbox(faults=[fault], search_lag=5) as sandbox:
+    async with Sandbox(faults=[fault], search_lag=3.5) as sandbox:
         first = await _against(sandbox, "import", str(file), "--concurrency", "1", "--max-duration", "0.5s")
-        second = await _against(sandbox, "import", str(file), "--quarantine", "5s")
+        second = await _against(sandbox, "import", str(file), "--quarantine", "3.5s")
         effects = [effect.kind for effect in sandbox.ledger.effects]
 
     assert (first.returncode, second.returncode) == (7, 3)
