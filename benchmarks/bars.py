@@ -19,4 +19,4 @@ class Bar:
 
     def __str__(self) -> str:
         words = "held" if self.is_held else "above it: FAIL"
-        return f"{self.what:<46}at most {self.most:>8,.2f}; {self.found:>8,.2f} is {words}"
+        return f"{self.what:<48}at most {self.most:>8,.2f}; {self.found:>8,.2f} is {words}"
