@@ -457,8 +457,8 @@ MUTANTS = [
     Mutant(
         "a row that was in flight, taken for not sent",
         "bulk/journal.py",
-        "UPDATE row SET state='unknown' WHERE state='in_flight'",
-        "UPDATE row SET state='pending' WHERE state='in_flight'",
+        "UPDATE row SET state='unknown', reason=? WHERE state='in_flight'",
+        "UPDATE row SET state='pending', reason=? WHERE state='in_flight'",
         "tests/bulk/test_worlds.py",
     ),
     Mutant(

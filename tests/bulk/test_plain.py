@@ -81,7 +81,7 @@ BRASILIA = timezone(timedelta(hours=-3))
         (np.str_("Ana"), "Ana"),
         (np.datetime64("2026-01-02T08:30"), "2026-01-02T08:30"),
         (np.datetime64("2026-01-02", "ns"), "2026-01-02T00:00:00.000000000"),
-        (np.datetime64("NaT"), None),
+        (np.datetime64("NaT", "ns"), None),
         (np.array([[1, 2]]), [[1, 2]]),
         (np.array(7), 7),
     ],
