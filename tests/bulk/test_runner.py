@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,7 +26,7 @@ from leavo_async import (
     UnprocessableError,
 )
 from leavo_async._sansio.idempotency import Repeat
-from leavo_async.bulk.journal import OpenRow, Spooled, Verdict
+from leavo_async.bulk.journal import Journal, OpenRow, Spooled, Verdict
 from leavo_async.bulk.meter import Meter
 from leavo_async.bulk.runner import Runner
 from leavo_async.bulk.settling import MAX_TRIES, Found, Means
@@ -111,6 +111,17 @@ class Script:
         return round(asyncio.get_running_loop().time() - 1000.0, 1)
 
 
+OPENED: list[Journal] = []
+
+
+@pytest.fixture(autouse=True)
+def closed() -> Iterator[None]:
+    """Python 3.13 warns of a database that nobody has closed."""
+    yield
+    while OPENED:
+        OPENED.pop().close()
+
+
 class Bench:
     """A runner over a journal, and what there is to see of it."""
 
@@ -124,6 +135,7 @@ class Bench:
         **options: Any,
     ) -> None:
         self.journal = in_vain(filled(folder / "job.db", rows))
+        OPENED.append(self.journal)
         self.journal.adopt()
         self.script = Script(sends or {}, finds or [], means)
         self.script.wall = self.wall
