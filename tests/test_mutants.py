@@ -499,7 +499,7 @@ MUTANTS = [
     Mutant(
         "what came of a row, told to nobody but the bar",
         "bulk/runner.py",
-        "        self._writer.record(row.n, verdict, now)\n",
+        "        self._writer.record(row.n, verdict, self._wall())\n",
         "",
         "tests/bulk/test_runner.py",
     ),

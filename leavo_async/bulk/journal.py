@@ -53,7 +53,7 @@ WHERE n=?11
 """
 _EMPTY = "UPDATE row SET body=NULL, cells=NULL, row_id=NULL, reason=NULL WHERE n=? AND state='done'"
 _LEFT = "the process that sent it ended before its outcome was known"
-_OPENED = "SELECT n, line, row_id, gen, state, body, first_sent, last_sent, tries FROM row"
+_OPENED = "SELECT n, line, row_id, gen, state, body, first_sent, tries FROM row"
 _CELLS = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str)
 _SHOWN = """
 SELECT n, line, state, outcome, id, status, code, coalesce(reason, ''), field, request_id, attempts, first_sent, cells
@@ -91,7 +91,6 @@ class OpenRow(NamedTuple):
     state: State
     body: bytes
     first_sent: float | None
-    last_sent: float | None
     tries: int
 
     def __repr__(self) -> str:

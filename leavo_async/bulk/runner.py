@@ -250,11 +250,10 @@ class Runner:
             self._record(row, "unknown", row_held(f"its outcome is unknown: {what}"))
 
     def _record(self, row: OpenRow, before: State, verdict: Verdict) -> None:
-        now = self._wall()
-        self._writer.record(row.n, verdict, now)
+        self._writer.record(row.n, verdict, self._wall())
         self._meter.moved(before, verdict.state, verdict.outcome)
         if verdict.state == "unknown":
-            self._let_alone(row._replace(state="unknown", last_sent=now, tries=row.tries + 1))
+            self._let_alone(row._replace(state="unknown", tries=row.tries + 1))
         elif verdict.state == "pending":
             self._ready.appendleft(row._replace(state="pending"))
         if self._max_failed is not None and self._meter.failed > self._max_failed:

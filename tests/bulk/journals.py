@@ -73,4 +73,4 @@ def in_vain(path: Path) -> Journal:
 
 def open_row(n: int = 1, **more: Any) -> OpenRow:
     """Row n, as it is sent."""
-    return OpenRow(n, n + 1, None, 0, "pending", f'{{"name":"Ana {n}"}}'.encode(), None, None, 0)._replace(**more)
+    return OpenRow(n, n + 1, None, 0, "pending", f'{{"name":"Ana {n}"}}'.encode(), None, 0)._replace(**more)

@@ -5,32 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from leavo_async.bulk.facts import Facts
 from leavo_async.bulk.journal import Journal, Spooled, Verdict, cells_of
 from leavo_async.bulk.rows import Row
 
+from . import journals
+
 REFUSED = Verdict("failed", status=422, code="invalid", reason="phone: too short", attempts=1)
-FACTS = Facts(
-    import_id="ab12cd34" + 24 * "0",
-    name="leads",
-    api="leavo",
-    place="https://crm.example",
-    method="POST",
-    path="/backend/leads",
-    source="leads.csv",
-    source_path=None,
-    source_digest="",
-    description="CSV, comma, utf-8",
-    columns=("name", "phone"),
-    mapping={"name": "name", "phone": "phone"},
-    left_out=(),
-    ignored=(),
-    row_key=None,
-    account="",
-    limit="no limit",
-    limit_per_minute=None,
-    created=1_700_000_000.0,
-)
+FACTS = journals.FACTS._replace(import_id="ab12cd34" + 24 * "0", source_path=None, created=1_700_000_000.0)
 
 
 def journal_of(folder: Path, *rows: tuple[Row, Verdict], columns: Sequence[str] = ("name", "phone")) -> Path:
